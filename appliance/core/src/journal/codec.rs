@@ -58,7 +58,10 @@ pub fn encode(event: &Event) -> Vec<u8> {
     // The largest event, `CallInitiated`, has 95 bytes.
     let mut bytes = Vec::with_capacity(96);
     bytes.push(VERSION);
-    #[expect(clippy::expect_used, reason = "a vector takes any bytes, and an event has no field that refuses")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a vector takes any bytes, and an event has no field that refuses"
+    )]
     postcard::to_extend(event, bytes).expect("an event is always encodable")
 }
 
