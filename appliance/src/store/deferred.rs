@@ -42,9 +42,9 @@ impl Deferred {
         }
     }
 
-    /// When the session was last seen, if memory knows better than the row.
+    /// When the session was last seen: memory or the row, whichever is later.
     pub(super) fn last_seen(&self, session: SessionId, stored: Timestamp) -> Timestamp {
-        self.waiting().seen.get(&session).copied().unwrap_or(stored)
+        self.waiting().seen.get(&session).map_or(stored, |seen| stored.max(*seen))
     }
 
     pub(super) fn done(&self, errand: Errand) {

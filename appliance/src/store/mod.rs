@@ -70,6 +70,8 @@ pub struct StoreOptions {
     /// Under load, the shortest time from one commit to the next: fewer fsyncs, less flash wear. A unit that
     /// comes after a pause is committed at once.
     pub pace: Duration,
+    /// How often an idle writer looks at the free space, so that the status stays true.
+    pub look_every: Duration,
 }
 
 impl Default for StoreOptions {
@@ -80,6 +82,7 @@ impl Default for StoreOptions {
             cache_bytes: 8 << 20,
             queue: 1024,
             pace: Duration::from_millis(10),
+            look_every: Duration::from_secs(5),
         }
     }
 }
@@ -225,6 +228,10 @@ impl Store {
     /// How the store is, for health, console and metrics.
     #[must_use]
     pub fn status(&self) -> StoreStatus {
+        // The sender lives in the writer's thread: without it nothing will ever be stored again.
+        if self.status.has_changed().is_err() {
+            return StoreStatus::Failed("the store has stopped; restart the box".to_owned());
+        }
         self.status.borrow().clone()
     }
 

@@ -33,8 +33,6 @@ use callbox_core::unit::Timestamp;
 const MAX_GROUP: usize = 256;
 /// How often a session's last use is written.
 const SEEN_EVERY: Duration = Duration::from_secs(600);
-/// How often an idle writer looks at the free space, so that the status stays true.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) struct Writer {
     disk: Box<dyn Disk>,
@@ -44,6 +42,7 @@ pub(super) struct Writer {
     bounds: Bounds,
     cache_bytes: usize,
     pace: Duration,
+    look_every: Duration,
     /// How far the file is.
     mark: Mark,
     /// Bytes of the reserve.
@@ -103,6 +102,7 @@ impl Writer {
             bounds,
             cache_bytes: options.cache_bytes,
             pace: options.pace,
+            look_every: options.look_every,
             mark,
             low: None,
             failure: None,
@@ -138,7 +138,7 @@ impl Writer {
     pub(super) fn run(mut self, queue: &Receiver<Unit>, closing: &Receiver<()>) {
         let mut group = Vec::with_capacity(MAX_GROUP);
         loop {
-            match queue.recv_timeout(LOOK_EVERY) {
+            match queue.recv_timeout(self.look_every) {
                 Ok(unit) => group.push(unit),
                 Err(RecvTimeoutError::Timeout) => {
                     self.look_around();
@@ -345,7 +345,7 @@ impl Writer {
         for (session, at) in &staged.seen {
             let login: Option<Login> = get(&tables.accounts()?.sessions, session.as_bytes())?;
             if let Some(login) = login {
-                let login = Login { last_seen_at: *at, ..login };
+                let login = Login { last_seen_at: login.last_seen_at.max(*at), ..login };
                 tables.change()?.sessions.insert(session.as_bytes(), login.encode().as_slice())?;
             }
         }

@@ -161,4 +161,24 @@ fn a_full_queue_refuses_and_a_closed_store_says_so() {
     );
     assert_eq!(other.commit(Ticket(5), time(5), vec![]), Err(QueueFull));
     assert!(matches!(other.read(), Err(StoreError::Unavailable(_))));
+    assert!(matches!(other.status(), StoreStatus::Failed(_)));
+}
+
+/// A panic ends the store and nothing else; it says so, and the file is whole.
+#[test]
+fn a_panic_of_the_writer_is_seen() {
+    let disk = MemoryDisk::default();
+    let panics = Box::new(|_| panic!("a notice that panics"));
+    let (store, _) = Store::open_on(Box::new(disk.clone()), &options(), panics).unwrap();
+    store.commit(Ticket(1), time(1), vec![refused(1, 2, 3)]).unwrap();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while store.status() == StoreStatus::Healthy {
+        assert!(std::time::Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    assert!(matches!(store.status(), StoreStatus::Failed(_)));
+    assert_eq!(store.commit(Ticket(2), time(2), vec![refused(2, 2, 3)]), Err(QueueFull));
+    store.close();
+    let after = Bench::on(&MemoryDisk::with_image(disk.image()));
+    assert_eq!(after.snapshot().counts().unwrap().calls, 1, "what was committed before the panic");
 }

@@ -143,3 +143,17 @@ async fn a_commit_whose_last_sync_fails_is_there_once() {
     assert_eq!(bench.snapshot().session(session(20)).unwrap().unwrap().generation, 12);
     bench.snapshot().verify().unwrap();
 }
+
+#[test]
+fn the_status_of_an_idle_store_stays_true() {
+    let disk = MemoryDisk::default();
+    let eager = StoreOptions { look_every: Duration::from_millis(1), ..options() };
+    let (store, opened) = Store::open_on(Box::new(disk.clone()), &eager, Box::new(|_| {})).unwrap();
+    let (_, notices) = channel();
+    let bench = Bench { store, opened, disk, notices };
+    wait_for(&bench, |status| *status == StoreStatus::Healthy);
+    bench.disk.leave_free(MIB);
+    wait_for(&bench, |status| matches!(status, StoreStatus::LowSpace { reserve_held: true, .. }));
+    bench.disk.leave_free(64 * MIB);
+    wait_for(&bench, |status| *status == StoreStatus::Healthy);
+}
