@@ -15,7 +15,10 @@ use crate::wire::{
 use super::model::{DEVICES, Device, Model, Step, USERS};
 
 /// A state as the wire spells it.
-pub(super) type WireState = (CallState, Option<ErrorKind>);
+type WireState = (CallState, Option<ErrorKind>);
+
+/// From which state to which.
+pub type SeenEdge = (WireState, WireState);
 
 struct Replay {
     exchange: Exchange,
@@ -39,7 +42,7 @@ struct Replay {
 /// # Panics
 /// When the exchange and the model disagree, or an invariant is broken.
 #[must_use]
-pub fn replay(story: &[Step]) -> BTreeSet<((CallState, Option<ErrorKind>), (CallState, Option<ErrorKind>))> {
+pub fn replay(story: &[Step]) -> BTreeSet<SeenEdge> {
     let directory = (0..USERS).map(|user| super::entry(user, 1, false, false)).collect();
     let mut replay = Replay {
         exchange: Exchange::new(Options { max_calls: 1000 }, directory),
@@ -238,12 +241,12 @@ impl Replay {
     }
 
     fn book(&mut self, body: Body) {
-        let call = match body {
-            Body::CallInitiated { call, .. }
-            | Body::CallRefused { call, .. }
-            | Body::CallAnswered { call, .. }
-            | Body::CallEnded { call, .. } => call,
-            _ => return,
+        let (Body::CallInitiated { call, .. }
+        | Body::CallRefused { call, .. }
+        | Body::CallAnswered { call, .. }
+        | Body::CallEnded { call, .. }) = body
+        else {
+            return;
         };
         self.records.entry(call).or_default().push(body);
     }
