@@ -20,7 +20,7 @@ ARGS ?=
 # More arguments for pytest, for example PYTEST="-k busy".
 PYTEST ?=
 # Seconds that `make fuzz` gives its target, and that `make test` gives each target.
-SECONDS_EACH := $(or $(FUZZ_SECONDS),10)
+SECONDS_EACH := $(or $(SECONDS),10)
 FUZZ_TARGETS = $(patsubst appliance/fuzz/fuzz_targets/%.rs,%,$(wildcard appliance/fuzz/fuzz_targets/*.rs))
 
 say = @printf '\n== %s\n' "$(1)"
@@ -96,9 +96,9 @@ clippy:
 	@cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 
 deny: ## licences, banned crates and sources of the lock file
-	$(call say,licences, bans and sources of the dependencies)
+	$(call say,licences and bans and sources of the dependencies)
 	@cargo fetch --quiet --locked
-	@cargo-deny --log-level error --offline check --hide-inclusion-graph bans licenses sources
+	@cargo deny --log-level error --offline check --hide-inclusion-graph bans licenses sources
 
 # Nextest runs the tests of all crates at once; documentation tests are Cargo's own.
 unit: ## Rust tests of all crates, layering included
@@ -146,9 +146,9 @@ e2e:
 	@cd hil-tests && node --test --test-reporter spec e2e/*.test.mjs
 
 # Libfuzzer's instrumentation needs flags that only a nightly compiler takes without this variable.
-fuzz: ## fuzz one codec: make fuzz TARGET=client FUZZ_SECONDS=60
+fuzz: ## fuzz one codec: make fuzz TARGET=client SECONDS=60
 	$(call say,fuzz $(TARGET) for $(SECONDS_EACH) s)
-	@cd appliance && RUSTC_BOOTSTRAP=1 cargo-fuzz fuzz run $(TARGET) -- -max_total_time=$(SECONDS_EACH) -verbosity=0 -print_final_stats=0
+	@cd appliance && RUSTC_BOOTSTRAP=1 cargo fuzz run $(TARGET) -- -max_total_time=$(SECONDS_EACH) -verbosity=0 -print_final_stats=0
 
 fuzz-smoke:
 	@for target in $(FUZZ_TARGETS); do $(MAKE) fuzz TARGET=$$target; done
