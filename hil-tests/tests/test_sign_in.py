@@ -139,7 +139,7 @@ def test_successes_never_count(new_box):
 
 def test_an_enrolment_token_works_once(anyone, admin, user):
     account = user("newcomer")
-    offered = ok(admin.rest.post(f"/api/users/{account.id}/enrolment"), 201)
+    offered = admin.rest.post(f"/api/users/{account.id}/enrolment").raise_for_status().json()
     assert offered["url"].startswith("https://") and "<svg" in offered["qrSvg"] and offered["expiresAt"]
     body = {"token": offered["token"], "device": {"name": "Desk", "platform": "android"}}
     enrolled = ok(anyone.post("/api/auth/enrol", body))
