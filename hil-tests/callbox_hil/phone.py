@@ -28,7 +28,9 @@ class _InOrderEngine(engineio.Client):
     """The stock client starts a thread per message, which loses their order. This one handles them in turn."""
 
     def _trigger_event(self, event: str, *args: Any, **options: Any) -> Any:
-        return super()._trigger_event(event, *args, **{**options, "run_async": False})
+        # The reader cannot wait for its own end, which handling the box's DISCONNECT packet (`1`) does.
+        disconnects = event == "message" and isinstance(args[0], str) and args[0].startswith("1")
+        return super()._trigger_event(event, *args, **{**options, "run_async": disconnects})
 
 
 class _InOrder(socketio.Client):
