@@ -1,16 +1,12 @@
 """Fixtures of the black-box suite. `box` is shared by the tests of a worker; `new_box` makes one that may be broken."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from callbox_hil.box import Box
+from callbox_hil.box import Box, binary_path
 from callbox_hil.phone import Phone
 from callbox_hil.rest import Account, Rest, add_user, set_up, sign_in, unique
-
-CHECKOUT = Path(__file__).resolve().parent.parent
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--target", choices=["local"], default="local", help="where the box runs")
@@ -18,10 +14,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def binary() -> Path:
-    """The release binary. A missing one is an error, not a skipped suite."""
-    path = Path(os.environ.get("CALLBOX_BIN", CHECKOUT / "target/release/callbox"))
-    assert path.is_file(), f"there is no {path}; run `make release`, or set CALLBOX_BIN"
-    return path
+    return binary_path()
 
 
 @pytest.fixture(scope="session")

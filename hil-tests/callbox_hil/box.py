@@ -23,6 +23,16 @@ STOP_WITHIN = 10.0
 READY_WITHIN = 30.0
 
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def binary_path() -> Path:
+    """The release binary. A missing one is an error, not a skipped suite."""
+    path = Path(os.environ.get("CALLBOX_BIN", CHECKOUT / "target/release/callbox"))
+    assert path.is_file(), f"there is no {path}; run `make release`, or set CALLBOX_BIN"
+    return path
+
+
 class Box:
     """One `callbox serve`. The data folder outlives the process, so a box can be started again."""
 
@@ -50,13 +60,15 @@ class Box:
             self._process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True, env=self.env
             )
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
 
     def _read(self, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout:
-            with self._news:
-                self.lines.append(line.rstrip("\n"))
-                self._news.notify_all()
+        with process.stdout:
+            for line in process.stdout:
+                with self._news:
+                    self.lines.append(line.rstrip("\n"))
+                    self._news.notify_all()
         with self._news:
             self._closed = True
             self._news.notify_all()
@@ -132,8 +144,7 @@ class Box:
         self.process.wait(timeout=STOP_WITHIN)
 
     def clean_up(self) -> None:
-        if self._process and self._process.poll() is None:
+        if self._process:
             self._process.kill()
             self._process.wait(timeout=STOP_WITHIN)
-        if self._process and self._process.stdout:
-            self._process.wait(timeout=STOP_WITHIN)
+            self._reader.join(timeout=STOP_WITHIN)
