@@ -8,6 +8,7 @@ from callbox_hil.box import Box, binary_path
 from callbox_hil.phone import Phone
 from callbox_hil.rest import Account, Rest, add_user, set_up, sign_in, unique
 
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--target", choices=["local"], default="local", help="where the box runs")
 

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use callbox_core::wire::client::{ClientEvent, MAX_MESSAGE_BYTES};
+use callbox_core::wire::{ClientEvent, MAX_MESSAGE_BYTES};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
