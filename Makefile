@@ -148,7 +148,8 @@ e2e:
 # Libfuzzer's instrumentation needs flags that only a nightly compiler takes without this variable.
 fuzz: ## fuzz one codec: make fuzz TARGET=client SECONDS=60
 	$(call say,fuzz $(TARGET) for $(SECONDS_EACH) s)
-	@cd appliance && RUSTC_BOOTSTRAP=1 cargo fuzz run $(TARGET) -- -max_total_time=$(SECONDS_EACH) -verbosity=0 -print_final_stats=0
+	@mkdir -p appliance/fuzz/corpus/$(TARGET)
+	@cd appliance && RUSTC_BOOTSTRAP=1 cargo fuzz run $(TARGET) fuzz/corpus/$(TARGET) $(addprefix fuzz/,seeds/$(TARGET)) -- -max_total_time=$(SECONDS_EACH) -verbosity=0 -print_final_stats=0
 
 fuzz-smoke:
 	@for target in $(FUZZ_TARGETS); do $(MAKE) fuzz TARGET=$$target; done

@@ -58,6 +58,8 @@ export class Browser {
       const url = new URL(request.url());
       if (url.protocol.startsWith("http") && url.origin !== this.box.https) this.faults.push(`${name}: asked ${url.origin}`);
     });
+    // A call that is over covers the page until somebody has read why.
+    await page.addLocatorHandler(page.getByTestId("call-dismiss"), (button) => button.click());
     await page.goto(path);
     return page;
   }

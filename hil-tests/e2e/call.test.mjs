@@ -20,7 +20,7 @@ const USERS = { minsu: "Minsu Park", zoe: "Zoë Ünal" };
 
 let box;
 let browser;
-let console_;
+let adminPage;
 let minsu;
 let zoe;
 
@@ -35,32 +35,32 @@ after(async () => {
 });
 
 test("the wizard sets the box up", async () => {
-  console_ = await browser.page("console", "/");
-  await console_.getByTestId("setup-code").waitFor();
-  await screenshot(console_, "1-wizard");
-  await fill(console_, {
+  adminPage = await browser.page("console", "/");
+  await adminPage.getByTestId("setup-code").waitFor();
+  await screenshot(adminPage, "1-wizard");
+  await fill(adminPage, {
     "setup-code": box.setupCode,
     "setup-box-name": "Front office",
     "setup-username": "admin",
     "setup-display-name": "Admin",
     "setup-password": PASSWORD,
   });
-  await console_.getByTestId("setup-submit").click();
-  await console_.getByTestId("admin-add-user").waitFor();
+  await adminPage.getByTestId("setup-submit").click();
+  await adminPage.getByTestId("admin-add-user").waitFor();
   const told = await box.rest("GET", "/api/box");
   assert.deepEqual([told.setUp, told.name], [true, "Front office"]);
 });
 
 test("the admin adds two users", async () => {
   for (const [username, name] of Object.entries(USERS)) {
-    await console_.getByTestId("admin-add-user").click();
-    await fill(console_, { "user-username": username, "user-display-name": name, "user-password": PASSWORD });
-    await console_.getByTestId("user-save").click();
-    const row = console_.getByTestId(`user-row-${username}`);
+    await adminPage.getByTestId("admin-add-user").click();
+    await fill(adminPage, { "user-username": username, "user-display-name": name, "user-password": PASSWORD });
+    await adminPage.getByTestId("user-save").click();
+    const row = adminPage.getByTestId(`user-row-${username}`);
     await row.waitFor();
     assert.ok((await row.innerText()).includes(name));
   }
-  await screenshot(console_, "2-users");
+  await screenshot(adminPage, "2-users");
 });
 
 test("two phones sign in", async () => {
@@ -82,7 +82,7 @@ test("a wrong password is told and lets one try again", async () => {
   const page = await browser.page("guess", "/phone", PHONE);
   await fill(page, { "sign-in-username": "zoe", "sign-in-password": "not her password 1" });
   await page.getByTestId("sign-in-submit").click();
-  await page.getByRole("alert").waitFor();
+  await page.getByTestId("sign-in-problem").waitFor();
   assert.ok(await page.getByTestId("sign-in-submit").isEnabled());
   await page.context().close();
 });
@@ -154,7 +154,7 @@ test("a rejected call is told as rejected", async () => {
 
 test("do not disturb keeps the phone quiet", async () => {
   await back(zoe);
-  await zoe.getByTestId("dnd").click();
+  await zoe.getByTestId("dnd").check();
   await back(minsu);
   await minsu.getByTestId("contact-zoe").getByTestId("call-audio").click();
   await newestInHistory(minsu, "busy");

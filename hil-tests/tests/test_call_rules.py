@@ -124,7 +124,7 @@ def test_end_is_idempotent_and_the_rest_is_not_found(pair):
     assert len(caller.heard("call-ended", callId=call_id)) == 1
 
 
-@pytest.mark.parametrize("call_id", ["x", "", "a" * 10_000, 7, None, ["x"], {"x": 1}])
+@pytest.mark.parametrize("call_id", ["", "a b", "\u00fc", "a" * 10_000, 7, None, ["x"], {"x": 1}])
 def test_ids_that_cannot_be(pair, call_id):
     caller, _ = pair
     for name, more in (("end-call", {}), ("accept-call", {"answer": answer()}), ("media-state", {"state": "lost"})):
