@@ -27,8 +27,8 @@ pub(crate) struct IdleFigures {
     pub(crate) loaded_kib: u64,
     /// Connections alive at the end.
     pub(crate) held: usize,
-    /// Pings that the connections answered.
-    pub(crate) pings: u64,
+    /// Connections that the server pinged, and that answered.
+    pub(crate) pinged: usize,
 }
 
 impl IdleFigures {
@@ -64,12 +64,12 @@ pub(crate) async fn measure(
     tokio::time::sleep(hold).await;
     settled_kib(pid).await?;
     // Only counted, so a relaxed atomic is enough.
-    let pings = sockets.iter().map(|socket| socket.pings.load(Ordering::Relaxed)).sum();
+    let pinged = sockets.iter().filter(|socket| socket.pings.load(Ordering::Relaxed) > 0).count();
     let loaded_kib = resident_kib(pid)?;
     let held = sockets.iter().filter(|socket| !socket.task.is_finished()).count();
     let reasons = lost_reasons(sockets).await;
     ensure!(held == stations.len(), "{held} of {} connections held; lost: {reasons:?}", stations.len());
-    Ok(IdleFigures { idle_kib, loaded_kib, held, pings })
+    Ok(IdleFigures { idle_kib, loaded_kib, held, pinged })
 }
 
 struct Held {
@@ -79,14 +79,12 @@ struct Held {
 
 /// Reads a socket, and so answers its pings, until it fails.
 fn hold_open(mut socket: Socket) -> Held {
-    let pings = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&pings);
+    let pings = socket.pings();
     let task = tokio::spawn(async move {
         loop {
             if let Err(error) = socket.next_text().await {
                 return error;
             }
-            counted.store(socket.pings, Ordering::Relaxed);
         }
     });
     Held { task, pings }

@@ -121,10 +121,10 @@ impl Figures {
         }
         let idle = &self.idle;
         lines.push(format!(
-            "{name}: {:.1} KiB per idle connection, {} held ({} pings answered)",
+            "{name}: {:.1} KiB per idle connection, {} held ({} of them answered a ping)",
             idle.kib_per_connection(),
             idle.held,
-            idle.pings
+            idle.pinged
         ));
         let fresh = self.fresh_ready_s.map(|s| format!(", {s:.3} s on an empty data directory"));
         lines.push(format!(
@@ -182,7 +182,7 @@ mod tests {
             name,
             ready_s: 0.1234,
             fresh_ready_s: None,
-            idle: IdleFigures { idle_kib: 2048, loaded_kib: 2048 + 40_000, held: 2000, pings: 0 },
+            idle: IdleFigures { idle_kib: 2048, loaded_kib: 2048 + 40_000, held: 2000, pinged: 0 },
             load: LoadFigures { setups, cpu_s: 2.0, ring_us: vec![1500], ..LoadFigures::default() },
             paced: None,
             after_load_kib: 0,

@@ -5,6 +5,8 @@
 //! event, `43<id>[…]` ack, `2` ping, `3` pong, `1` close.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -25,8 +27,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 pub(crate) struct Socket {
     stream: WebSocketStream<TlsStream<TcpStream>>,
     next_ack: u64,
-    /// Pings of the server answered so far.
-    pub(crate) pings: u64,
+    /// Pings of the server answered so far; shared, because the reader is inside [`Self::next_text`] while it is asked.
+    pings: Arc<AtomicU64>,
 }
 
 /// What the server sent, pings and the handshake left out.
@@ -91,13 +93,18 @@ impl Socket {
         let tls = target.connect().await?;
         let (stream, _) =
             client_async_with_config(url, tls, Some(config)).await.context("WebSocket handshake")?;
-        let mut socket = Self { stream, next_ack: 0, pings: 0 };
+        let mut socket = Self { stream, next_ack: 0, pings: Arc::default() };
         let open = socket.next_text().await?;
         anyhow::ensure!(open.starts_with('0'), "no Engine.IO open packet");
         socket.send(format!("40{{\"token\":\"{token}\"}}")).await?;
         let joined = socket.next_text().await?;
         anyhow::ensure!(joined.starts_with("40"), "the server refused the socket: {}", joined.as_str());
         Ok(socket)
+    }
+
+    /// The counter of pings answered.
+    pub(crate) fn pings(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.pings)
     }
 
     /// Sends an event that wants an ack; returns the id the ack will carry. `json` is the payload.
@@ -129,8 +136,8 @@ impl Socket {
             };
             match text.as_bytes().first() {
                 Some(b'2') => {
-                    self.pings += 1;
                     self.send("3".to_owned()).await?;
+                    self.pings.fetch_add(1, Ordering::Relaxed);
                 }
                 Some(b'1') => bail!("the server closed the Engine.IO session"),
                 _ => return Ok(text),
