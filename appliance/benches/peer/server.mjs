@@ -79,6 +79,11 @@ function setState(call, state) {
   bothParties(call).emit("call-state", { callId: call.callId, state });
 }
 
+/** The box's own media state of a call, as opposed to what a phone reports. */
+function setMedia(call, state) {
+  bothParties(call).emit("media-state", { callId: call.callId, state });
+}
+
 function initiate(caller, body) {
   const callee = users.get(body.targetUserId);
   const call = {
@@ -95,6 +100,7 @@ function initiate(caller, body) {
   calls.set(call.callId, call);
   setPresence(caller, "busy");
   setState(call, "Connecting");
+  setMedia(call, "Connecting");
   return {
     callId: call.callId,
     roomId: call.roomId,
@@ -128,6 +134,7 @@ function end(call) {
   const durationMs = answeredAt === 0 ? 0 : Date.now() - answeredAt;
   bothParties(call).emit("call-ended", { callId, roomId, reason: "hangup", durationMs });
   setState(call, "Idle");
+  setMedia(call, "NoMedia");
   setPresence(call.caller, "online");
   setPresence(call.callee, "online");
 }
@@ -143,7 +150,10 @@ function acceptCall(user, call, { answer }) {
 function mediaState(user, call, { state }) {
   relay(user, call, "media-state", { state });
   if (state === "connected") call.connected.add(user.id);
-  if (call.connected.size === 2 && call.state === "Connected") setState(call, "InCall");
+  if (call.connected.size === 2 && call.state === "Connected") {
+    setState(call, "InCall");
+    setMedia(call, "Connected");
+  }
 }
 
 function relay(user, call, name, fields) {

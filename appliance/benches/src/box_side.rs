@@ -71,7 +71,7 @@ pub(crate) async fn prepare(arguments: &Arguments, dir: &Path) -> Result<Side> {
         .await
         .with_context(|| format!("setting the box up\n{}", start.log_tail()))?;
     process.stop().await?;
-    Ok(Side { name: "box", start, trust, stations, fresh_ready: Some(fresh_ready) })
+    Ok(Side { name: "box", start, trust, stations, keeps_records: true, fresh_ready: Some(fresh_ready) })
 }
 
 /// Raises what would stop a load from one address; everything else stays as it is delivered.

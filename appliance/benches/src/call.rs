@@ -110,7 +110,7 @@ impl Progress {
 
 impl LegProgress {
     fn over(&self) -> bool {
-        self.ended && self.idle
+        self.media_of_other && self.ended && self.idle
     }
 }
 
@@ -278,7 +278,8 @@ impl Pair {
                 self.send_candidates(&progress.call_id, Role::Caller).await?;
             }
             "ice-candidate" => progress.leg(role).candidates += 1,
-            "media-state" => progress.leg(role).media_of_other = true,
+            // Without a sender it is the box's own media state.
+            "media-state" if body.from_user_id.is_some() => progress.leg(role).media_of_other = true,
             "call-state" => self.on_state(progress, role, body).await?,
             "call-ended" => {
                 let reason = body.reason.as_ref().map(|reason| reason.0.as_ref());

@@ -170,7 +170,7 @@ async fn measure_loads(arguments: &Arguments, sides: &[Side]) -> Result<Vec<Load
     }
     let mut figures = Vec::new();
     for (side, running, loaded) in servers {
-        if side.fresh_ready.is_some() {
+        if side.keeps_records {
             check_records(arguments, side, running, &loaded).await?;
         } else {
             running.process.stop().await?;

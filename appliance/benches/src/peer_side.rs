@@ -43,5 +43,5 @@ pub(crate) fn prepare(arguments: &Arguments, dir: &Path) -> Result<Side> {
         .collect();
     let nowhere = ([127, 0, 0, 1], 0).into();
     let trust = Target::new(nowhere, certificate.ca_pem.as_bytes())?;
-    Ok(Side { name: "node socket.io", start, trust, stations, fresh_ready: None })
+    Ok(Side { name: "node socket.io", start, trust, stations, keeps_records: false, fresh_ready: None })
 }

@@ -16,6 +16,8 @@ pub(crate) struct Side {
     pub(crate) trust: Target,
     /// Devices, all first ones of the users before all second ones. Each is a session of its own.
     pub(crate) stations: Vec<Station>,
+    /// Whether it promises to remember every call; then it is asked after a kill.
+    pub(crate) keeps_records: bool,
     /// The first start on an empty data directory, where there is one.
     pub(crate) fresh_ready: Option<Duration>,
 }

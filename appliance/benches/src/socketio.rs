@@ -61,6 +61,8 @@ pub(crate) struct EventBody<'a> {
     #[serde(borrow)]
     pub(crate) call_id: Option<Text<'a>>,
     #[serde(borrow)]
+    pub(crate) from_user_id: Option<Text<'a>>,
+    #[serde(borrow)]
     pub(crate) state: Option<Text<'a>>,
     #[serde(borrow)]
     pub(crate) reason: Option<Text<'a>>,
