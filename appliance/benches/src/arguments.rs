@@ -74,9 +74,9 @@ pub(crate) struct Arguments {
     /// Call set-ups per second of the paced window, in which ring times are measured without a queue; 0 leaves it out.
     #[arg(long, default_value_t = 20)]
     pub(crate) paced: u64,
-    /// Who hears of presence at the peer.
-    #[arg(long, value_enum, default_value_t = PresenceScope::All)]
-    pub(crate) peer_presence: PresenceScope,
+    /// Who hears of presence at the peer; without it, as the box is found to do, or `all` if no box is measured.
+    #[arg(long, value_enum)]
+    pub(crate) peer_presence: Option<PresenceScope>,
     /// Measure one side only; then there is no ratio and no JSON line.
     #[arg(long, value_enum)]
     pub(crate) only: Option<Only>,
@@ -102,7 +102,8 @@ impl Arguments {
             self.pairs > 0 && self.rounds > 0 && self.starts > 0 && self.seconds > 0,
             "nothing to measure"
         );
-        ensure!(self.users >= 2 * self.pairs, "{} pairs need {} users", self.pairs, 2 * self.pairs);
+        let needed = 2 * self.pairs + 2;
+        ensure!(self.users >= needed, "{} pairs and two for a trial call need {needed} users", self.pairs);
         ensure!(self.connections > 0, "no idle connection to measure");
         Ok(self)
     }

@@ -19,6 +19,7 @@ mod socketio;
 mod tls;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -26,7 +27,8 @@ use clap::Parser;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
-use arguments::{Arguments, Only};
+use arguments::{Arguments, Only, PresenceScope};
+use call::{Pair, Script};
 use idle::IdleFigures;
 use load::{Load, LoadFigures};
 use report::{Figures, JsonLine};
@@ -34,6 +36,8 @@ use side::{Running, Side};
 
 /// Descriptors a process needs besides its connections.
 const SPARE_DESCRIPTORS: u64 = 200;
+/// In this time a change of presence reaches everybody whom it is meant to reach.
+const NEWS_WITHIN: Duration = Duration::from_secs(1);
 /// No run takes longer, whatever hangs.
 const RUN_WITHIN: Duration = Duration::from_secs(15 * 60);
 
@@ -76,7 +80,14 @@ async fn run(arguments: &Arguments) -> Result<()> {
         sides.push(box_side::prepare(arguments, dir.path()).await?);
     }
     if arguments.measures(Only::Peer) {
-        sides.push(peer_side::prepare(arguments, dir.path())?);
+        let presence = match (arguments.peer_presence, sides.first()) {
+            (Some(presence), _) => presence,
+            (None, Some(this_box)) => {
+                Box::pin(presence_of(arguments, this_box)).await.context("the trial call")?
+            }
+            (None, None) => PresenceScope::All,
+        };
+        sides.push(peer_side::prepare(arguments, dir.path(), presence)?);
     }
     let mut idle = Vec::new();
     for side in &sides {
@@ -98,6 +109,31 @@ async fn run(arguments: &Arguments) -> Result<()> {
         })
         .collect();
     print(arguments, &figures)
+}
+
+/// Finds out by one call whether phones that have no part in it hear of its parties' presence, so that the peer can do
+/// the same. The call is between users that no load uses.
+async fn presence_of(arguments: &Arguments, side: &Side) -> Result<PresenceScope> {
+    let running = side.start().await?;
+    let script = Arc::new(Script::new());
+    let [.., caller, callee] = &side.stations[..arguments.users] else { bail!("too few users") };
+    let mut pair = Pair::connect(&running.target, caller, callee, Arc::clone(&script)).await?;
+    let mut strangers = Pair::connect(&running.target, &side.stations[0], &side.stations[1], script).await?;
+    let heard = |strangers: &Pair| strangers.events.get("presence").copied().unwrap_or_default();
+    strangers.rest_until(tokio::time::Instant::now() + NEWS_WITHIN).await?;
+    let before = heard(&strangers);
+    pair.call().await?;
+    strangers.rest_until(tokio::time::Instant::now() + NEWS_WITHIN).await?;
+    let news = heard(&strangers) - before;
+    // A server closes faster when nobody keeps a socket open that nobody reads.
+    drop((pair, strangers));
+    running.process.stop().await?;
+    let scope = if news > 0 { PresenceScope::All } else { PresenceScope::Parties };
+    say(&format!(
+        "presence: two strangers to a call heard {news} changes, so the peer tells {}",
+        scope.word()
+    ));
+    Ok(scope)
 }
 
 fn print(arguments: &Arguments, figures: &[Figures]) -> Result<()> {

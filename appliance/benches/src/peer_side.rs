@@ -5,14 +5,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, PresenceScope};
 use crate::call::Station;
 use crate::server_process::StartCommand;
 use crate::side::Side;
 use crate::tls::{PeerCertificate, Target};
 
 /// Makes the peer ready to start. Nothing is started yet.
-pub(crate) fn prepare(arguments: &Arguments, dir: &Path) -> Result<Side> {
+pub(crate) fn prepare(arguments: &Arguments, dir: &Path, presence: PresenceScope) -> Result<Side> {
     let script = arguments.peer_dir.join("server.mjs");
     ensure!(script.is_file(), "{} is not there", script.display());
     ensure!(
@@ -31,7 +31,7 @@ pub(crate) fn prepare(arguments: &Arguments, dir: &Path) -> Result<Side> {
         "--users".into(),
         arguments.users.to_string().into(),
         "--presence".into(),
-        arguments.peer_presence.word().into(),
+        presence.word().into(),
     ];
     let start =
         StartCommand { program: arguments.node.clone(), arguments: words.into(), log: dir.join("peer.log") };
