@@ -1,1 +1,3 @@
-//! Shells.
+//! The box's hands: sockets, disk and devices around the decisions of `callbox-core`.
+
+pub mod mailbox;
