@@ -6,7 +6,7 @@
 // What it is not: a telephone system. It keeps everything in memory, believes every token and checks nothing but
 // that a body is JSON. No accounts, no timers of a call, no `seq`, no resume, no record. All of that is in its favour.
 //
-// Usage: node server.mjs --key FILE --cert FILE --users N --presence all|parties
+// Usage: node server.mjs --key FILE --cert FILE --users N --presence all|gathered|parties
 // Prints `listening https https://127.0.0.1:PORT`, then `ready`. Ends on SIGTERM.
 
 import { randomUUID } from "node:crypto";
@@ -19,6 +19,12 @@ const MAX_BODY_BYTES = 64 * 1024;
 const MAX_MESSAGE_BYTES = 128 * 1024;
 const RING_ACK_MS = 5_000;
 const RING_MS = 30_000;
+
+// Of `--presence gathered`, the rule of the box: a change costs one message per socket. Past a budget of messages that
+// refills with time, changes are gathered, and the newest of each user goes out a second later.
+const GATHER_BURST = 2_000;
+const GATHER_PER_MS = 0.5;
+const GATHER_MS = 1_000;
 
 const { values: args } = parseArgs({
   options: {
@@ -33,7 +39,7 @@ const { values: args } = parseArgs({
 const users = new Map();
 for (let n = 0; n < Number(args.users); n += 1) {
   const id = `u${n}`;
-  users.set(id, { id, displayName: `User ${n}`, extension: String(100 + n), presence: "offline", sockets: 0 });
+  users.set(id, { id, displayName: `User ${n}`, extension: String(100 + n), presence: "offline", told: "offline", sockets: 0 });
 }
 
 /** Live calls by id; a call leaves the map when it ends. */
@@ -65,23 +71,59 @@ io.engine.on("connection", (raw) => {
 function setPresence(user, presence) {
   if (user.presence === presence) return;
   user.presence = presence;
-  const event = { userId: user.id, presence, doNotDisturb: false };
-  if (args.presence === "all") io.emit("presence", event);
-  else io.to(user.id).emit("presence", event);
+  if (args.presence === "all") tellEverybody(user);
+  else if (args.presence === "gathered") gather(user);
+  else io.to(user.id).emit("presence", presenceOf(user));
 }
 
-function bothParties(call) {
-  return io.to(call.caller.id).to(call.callee.id);
+function presenceOf(user) {
+  return { userId: user.id, presence: user.presence, doNotDisturb: false };
+}
+
+function tellEverybody(user) {
+  user.told = user.presence;
+  io.emit("presence", presenceOf(user));
+}
+
+const untold = new Set();
+const budget = { left: GATHER_BURST, at: 0 };
+
+function gather(user) {
+  if (user.told === user.presence) {
+    untold.delete(user);
+    return;
+  }
+  const now = Date.now();
+  budget.left = Math.min(GATHER_BURST, budget.left + (now - budget.at) * GATHER_PER_MS);
+  budget.at = now;
+  const cost = Math.min(GATHER_BURST, io.engine.clientsCount);
+  if (untold.size === 0 && budget.left >= cost) {
+    budget.left -= cost;
+    tellEverybody(user);
+    return;
+  }
+  if (untold.size === 0) {
+    setTimeout(() => {
+      for (const waiting of untold) tellEverybody(waiting);
+      untold.clear();
+    }, GATHER_MS);
+  }
+  untold.add(user);
+}
+
+/** Who hears of a call: the caller, and the callee once it rings there. */
+function audience(call) {
+  return call.rung ? io.to(call.caller.id).to(call.callee.id) : io.to(call.caller.id);
 }
 
 function setState(call, state) {
   call.state = state;
-  bothParties(call).emit("call-state", { callId: call.callId, state });
+  audience(call).emit("call-state", { callId: call.callId, state });
 }
 
 /** The box's own media state of a call, as opposed to what a phone reports. */
 function setMedia(call, state) {
-  bothParties(call).emit("media-state", { callId: call.callId, state });
+  audience(call).emit("media-state", { callId: call.callId, state });
 }
 
 function initiate(caller, body) {
@@ -93,6 +135,7 @@ function initiate(caller, body) {
     callee,
     media: body.media,
     state: "Idle",
+    rung: false,
     expiresAt: new Date(Date.now() + RING_MS).toISOString(),
     answeredAt: 0,
     connected: new Set(),
@@ -113,6 +156,7 @@ function initiate(caller, body) {
 
 function ring(call, offer) {
   const { caller, callee } = call;
+  call.rung = true;
   setPresence(callee, "busy");
   const event = {
     callId: call.callId,
@@ -131,10 +175,10 @@ function end(call) {
   calls.delete(call.callId);
   const { callId, roomId, answeredAt } = call;
   setState(call, "Ended");
-  const durationMs = answeredAt === 0 ? 0 : Date.now() - answeredAt;
-  bothParties(call).emit("call-ended", { callId, roomId, reason: "hangup", durationMs });
-  setState(call, "Idle");
   setMedia(call, "NoMedia");
+  const durationMs = answeredAt === 0 ? 0 : Date.now() - answeredAt;
+  audience(call).emit("call-ended", { callId, roomId, reason: "hangup", durationMs });
+  setState(call, "Idle");
   setPresence(call.caller, "online");
   setPresence(call.callee, "online");
 }

@@ -9,8 +9,10 @@ use clap::{Parser, ValueEnum};
 /// Who hears of a change of presence at the peer. It must be what the box does, else the peer does less work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PresenceScope {
-    /// Every connected socket.
+    /// Every connected socket, of every change.
     All,
+    /// Every connected socket; past a budget of messages the newest of each user once a second, as the box does.
+    Gathered,
     /// Only the user's own devices.
     Parties,
 }
@@ -19,6 +21,7 @@ impl PresenceScope {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::All => "all",
+            Self::Gathered => "gathered",
             Self::Parties => "parties",
         }
     }
@@ -74,7 +77,7 @@ pub(crate) struct Arguments {
     /// Call set-ups per second of the paced window, in which ring times are measured without a queue; 0 leaves it out.
     #[arg(long, default_value_t = 20)]
     pub(crate) paced: u64,
-    /// Who hears of presence at the peer; without it, as the box is found to do, or `all` if no box is measured.
+    /// Who hears of presence at the peer; without it, as the box is found to do, or `gathered` if no box is measured.
     #[arg(long, value_enum)]
     pub(crate) peer_presence: Option<PresenceScope>,
     /// Measure one side only; then there is no ratio and no JSON line.

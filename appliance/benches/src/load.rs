@@ -38,6 +38,8 @@ pub(crate) struct LoadFigures {
     /// Calls per pair, those outside the windows included.
     pub(crate) calls: Vec<u64>,
     pub(crate) events: EventCounts,
+    /// The time in which `events` were received, windows and the rest.
+    pub(crate) elapsed_s: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,7 @@ impl LoadFigures {
         self.setups += later.setups;
         self.cpu_s += later.cpu_s;
         self.wall_s += later.wall_s;
+        self.elapsed_s += later.elapsed_s;
         self.ring_us.extend(later.ring_us);
         self.calls.resize(self.calls.len().max(later.calls.len()), 0);
         for (calls, more) in self.calls.iter_mut().zip(later.calls) {
@@ -108,6 +111,7 @@ impl Load<'_> {
                 _ => bail!("a pair ended before the load did"),
             },
         };
+        figures.elapsed_s = begin.elapsed().as_secs_f64();
         figures.calls = vec![0; self.pairs];
         while let Some(pair) = tasks.join_next().await {
             let pair = pair.context("a pair panicked")??;

@@ -85,7 +85,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
             (None, Some(this_box)) => {
                 Box::pin(presence_of(arguments, this_box)).await.context("the trial call")?
             }
-            (None, None) => PresenceScope::All,
+            (None, None) => PresenceScope::Gathered,
         };
         sides.push(peer_side::prepare(arguments, dir.path(), presence)?);
     }
@@ -128,9 +128,9 @@ async fn presence_of(arguments: &Arguments, side: &Side) -> Result<PresenceScope
     // A server closes faster when nobody keeps a socket open that nobody reads.
     drop((pair, strangers));
     running.process.stop().await?;
-    let scope = if news > 0 { PresenceScope::All } else { PresenceScope::Parties };
+    let scope = if news > 0 { PresenceScope::Gathered } else { PresenceScope::Parties };
     say(&format!(
-        "presence: two strangers to a call heard {news} changes, so the peer tells {}",
+        "presence: two strangers to a call heard {news} changes, so the peer is started with --presence {}",
         scope.word()
     ));
     Ok(scope)
