@@ -202,6 +202,7 @@ impl Desk {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest by name")]
 fn spell(event: &ServerEvent) -> String {
     match event {
         ServerEvent::CallState(change) => format!("state {:?}", change.state),
