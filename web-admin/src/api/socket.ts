@@ -25,6 +25,8 @@ export class BoxSocket {
 
   #line: Line = "connecting";
   #stopped = false;
+  /** `session` events of this connection. Only the first is a snapshot of now; a later one is a replayed old one. */
+  #sessions = 0;
   #waiting: (() => void)[] = [];
   readonly #position = new StreamPosition();
   readonly #socket: Socket;
@@ -41,8 +43,14 @@ export class BoxSocket {
       // A function, so that each reconnect shows the token of that moment.
       auth: (send) => void this.#handshake(send),
     });
-    this.#socket.onAny((event: string, payload: unknown) => this.#position.note(event, payload));
-    this.#socket.on("session", () => this.#setLine("online"));
+    this.#socket.on("connect", () => {
+      this.#sessions = 0;
+    });
+    this.#socket.onAny((event: string, payload: unknown) => {
+      if (event === "session") this.#sessions += 1;
+      this.#position.note(event, payload);
+    });
+    this.on("session", () => this.#setLine("online"));
     this.#socket.on("disconnect", (reason) => void this.#lost(reason));
     this.#socket.on("connect_error", (error) => void this.#refused(error));
   }
@@ -67,6 +75,7 @@ export class BoxSocket {
   on<E extends BoxEvent>(event: E, heard: (payload: BoxEvents[E]) => void): void {
     const listener = (payload: BoxEvents[E], ack?: unknown) => {
       if (typeof ack === "function") ack({ ok: true });
+      if (event === "session" && this.#sessions > 1) return;
       heard(payload);
     };
     this.#socket.on(event as string, listener as (...args: unknown[]) => void);

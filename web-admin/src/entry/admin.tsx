@@ -43,8 +43,8 @@ function App() {
     </>
   );
   const tabs = [
-    { href: "#/home", label: t("console.home"), icon: "home" as const, current: page === "home", testid: "nav-home" },
-    { href: "#/users", label: t("console.users"), icon: "users" as const, current: page === "users", testid: "nav-users" },
+    { href: "#/home", label: t("console.home"), icon: "home" as const, current: page === "home", testid: "tab-home" },
+    { href: "#/users", label: t("console.users"), icon: "users" as const, current: page === "users", testid: "tab-users" },
   ];
   return (
     <Frame name={box.box.value?.name ?? t("app.name")} sub={account.displayName} actions={actions} tabs={tabs} tabsLabel={t("app.menu")}>

@@ -24,14 +24,14 @@ function App() {
   const line = phone.line.value;
   const actions = (
     <>
-      <Switch label={t("phone.dnd")} shrink checked={phone.doNotDisturb.value} onChange={(on) => void phone.setDoNotDisturb(on)} testid="dnd" />
+      <Switch label={t("phone.dnd")} icon="moon" checked={phone.doNotDisturb.value} onChange={(on) => void phone.setDoNotDisturb(on)} testid="dnd" />
       <Language />
       <Button tone="quiet" small icon="exit" iconOnly label={t("app.signOut")} onClick={() => void phone.signOut()} testid="sign-out" />
     </>
   );
   const tabs = [
-    { href: "#/contacts", label: t("phone.contacts"), icon: "users" as const, current: page === "contacts", testid: "nav-contacts" },
-    { href: "#/history", label: t("phone.history"), icon: "clock" as const, current: page === "history", testid: "nav-history" },
+    { href: "#/contacts", label: t("phone.contacts"), icon: "users" as const, current: page === "contacts", testid: "tab-contacts" },
+    { href: "#/history", label: t("phone.history"), icon: "clock" as const, current: page === "history", testid: "tab-history" },
   ];
   return (
     <>

@@ -44,6 +44,7 @@ export class Calls {
   readonly remoteStream = signal<MediaStream | null>(null);
   readonly muted = signal(false);
   readonly camera = signal<"on" | "off" | "none">("none");
+  /** A call ended here, or the box has closed its record: the history is to be read anew. */
   onOver: () => void = () => {};
 
   #peer: Peer | null = null;
@@ -213,6 +214,8 @@ export class Calls {
   #ofCall(callId: string, event: CallEvent): void {
     if (this.call.value?.callId === callId) this.#take(event);
     if (event.type !== "ended") return;
+    // Now the record is complete.
+    this.onOver();
     if (this.#aside?.callId === callId) this.#aside = null;
     if (this.#glare === callId) {
       this.#glare = null;
@@ -375,9 +378,11 @@ export class Calls {
     clearInterval(this.#samples);
     const send = async () => {
       const callId = this.call.value?.callId;
-      if (!callId || !isJoined(this.call.value)) return;
+      if (!callId || this.wire.line !== "online") return;
+      const one = await this.equipment.sample(this.connection);
+      if (this.call.value?.callId !== callId || !isJoined(this.call.value)) return;
       // A lost sample is not sent again: the next one is newer.
-      await this.#quietly(this.equipment.sample(this.connection).then((one) => this.wire.send("network-quality", { ...one, callId })));
+      await this.#quietly(this.wire.send("network-quality", { ...one, callId }));
     };
     void send();
     this.#samples = setInterval(() => void send(), SAMPLE_MS);

@@ -12,15 +12,17 @@ export interface Notice {
 
 /** More would cover the screen; the oldest goes first. */
 const MOST = 4;
-const SHOWN_MS = 7_000;
+const SHOWN_MS = { info: 7_000, good: 4_000, bad: 9_000 };
 
 export const notices = signal<Notice[]>([]);
 let nextId = 1;
 
 export function notify(tone: Notice["tone"], key: MessageKey, values: Record<string, string | number> = {}): void {
   const notice: Notice = { id: nextId++, tone, key, values };
-  notices.value = [...notices.value.slice(1 - MOST), notice];
-  setTimeout(() => dismiss(notice.id), SHOWN_MS);
+  // Good news replaces good news; what went wrong stays beside it.
+  const others = tone === "good" ? notices.value.filter((one) => one.tone !== "good") : notices.value;
+  notices.value = [...others.slice(1 - MOST), notice];
+  setTimeout(() => dismiss(notice.id), SHOWN_MS[tone]);
 }
 
 export function dismiss(id: number): void {

@@ -93,6 +93,7 @@ export function thisDevice(agent: string = navigator.userAgent): { name: string;
         : /Safari\//.test(agent)
           ? "Safari"
           : "Browser";
-  const system = /Android|iPhone|iPad|Windows|Mac OS|CrOS|Linux/.exec(agent)?.[0];
+  // Android also calls itself Linux, and an iPhone "like Mac OS": the narrower name comes first.
+  const system = ["Android", "iPhone", "iPad", "Windows", "Mac OS", "CrOS", "Linux"].find((name) => agent.includes(name));
   return { name: system ? `${browser}, ${system}` : browser, platform: "web" };
 }

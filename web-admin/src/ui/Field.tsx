@@ -1,6 +1,6 @@
 import type { InputHTMLAttributes } from "preact";
 import { useId } from "preact/hooks";
-import { Icon } from "./Icon";
+import { Icon, type IconName } from "./Icon";
 
 export interface FieldProps {
   label: string;
@@ -88,10 +88,11 @@ export function SmallSelect<T extends string>(props: { label: string; value: T; 
   );
 }
 
-export function Switch(props: { label: string; checked: boolean; onChange: (on: boolean) => void; shrink?: boolean; testid?: string }) {
+export function Switch(props: { label: string; checked: boolean; onChange: (on: boolean) => void; icon: IconName; testid?: string }) {
   return (
     <label class="switch" title={props.label}>
-      <span class={props.shrink ? "button-label-wide" : undefined}>{props.label}</span>
+      <Icon name={props.icon} />
+      <span class="button-label-wide">{props.label}</span>
       <input type="checkbox" role="switch" checked={props.checked} onChange={(event) => props.onChange(event.currentTarget.checked)} data-testid={props.testid} />
       <span class="switch-track" aria-hidden="true" />
     </label>

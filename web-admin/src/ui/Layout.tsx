@@ -110,17 +110,6 @@ export function Link({ href, children, testid }: Children & { href: string; test
   return <a class="link" href={href} data-testid={testid}>{children}</a>;
 }
 
-/** How far a sequence of steps has come. The words beside it say the same. */
-export function Steps({ at, all, label }: { at: number; all: number; label: string }) {
-  return (
-    <ol class="steps" aria-label={label}>
-      {Array.from({ length: all }, (_, index) => (
-        <li key={index} class={index < at ? "step step-done" : "step"} aria-current={index + 1 === at ? "step" : undefined} />
-      ))}
-    </ol>
-  );
-}
-
 export function List({ children, label }: Children & { label: string }) {
   return <ul class="list" aria-label={label}>{children}</ul>;
 }

@@ -67,7 +67,7 @@ function HealthCard({ health }: { health: Health | null }) {
     <Stack gap="tight">
       <Text kind="overline">{t("console.health")}</Text>
       <Text kind="figure">{word("health", health.state, "health.unknown", { state: health.state })}</Text>
-      <Status tone={HEALTH_TONE[health.state] ?? "idle"} testid="health">{health.substate ?? health.state}</Status>
+      <Status tone={HEALTH_TONE[health.state] ?? "idle"} testid="health">{word("healthSub", health.substate ?? "", "health.unknown", { state: health.substate ?? health.state })}</Status>
       {parts.length > 0 && <Text kind="small quiet">{parts.map((part) => `${part.name}: ${part.state}`).join(" · ")}</Text>}
     </Stack>
   );

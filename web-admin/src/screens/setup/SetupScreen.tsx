@@ -1,10 +1,9 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import type { Client } from "../../api/client";
-import { asProblem, type Problem } from "../../api/problem";
 import { t } from "../../i18n";
 import { fieldText, problemText } from "../../i18n/problem";
-import { setUp, type BoxState, type SetupForm } from "../../state/box";
+import type { BoxState } from "../../state/box";
+import type { Setup, SetupForm } from "../../state/setup";
 import { Button, ButtonLink } from "../../ui/Button";
 import { Field } from "../../ui/Field";
 import { Center, Form, Panel, Stack, Subtitle, Text } from "../../ui/Layout";
@@ -14,7 +13,7 @@ import { Trouble } from "../frame/Trouble";
 const BLANK: SetupForm = { code: "", boxName: "", username: "", password: "", displayName: "" };
 
 /** First start: setup code, name of the box, account of its admin. One page, three groups, one button. */
-export function Setup({ client, state, foot, onDone }: { client: Client; state: BoxState; foot: ComponentChildren; onDone: () => void }) {
+export function SetupScreen({ setup, state, foot, onDone }: { setup: Setup; state: BoxState; foot: ComponentChildren; onDone: () => void }) {
   const box = state.box.value;
   const trouble = state.problem.value;
   if (box === null) {
@@ -33,26 +32,18 @@ export function Setup({ client, state, foot, onDone }: { client: Client; state: 
   }
   return (
     <Center title={t("setup.title")} lead={t("setup.lead")} foot={foot}>
-      <SetupFormView client={client} onDone={onDone} />
+      <SetupFormView setup={setup} onDone={onDone} />
     </Center>
   );
 }
 
-function SetupFormView({ client, onDone }: { client: Client; onDone: () => void }) {
+function SetupFormView({ setup, onDone }: { setup: Setup; onDone: () => void }) {
   const [form, setForm] = useState(BLANK);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem | null>(null);
+  const busy = setup.busy.value;
+  const problem = setup.problem.value;
   const set = (name: keyof SetupForm) => (value: string) => setForm({ ...form, [name]: value });
   const submit = async () => {
-    setBusy(true);
-    setProblem(null);
-    try {
-      await setUp(client, form);
-      onDone();
-    } catch (error) {
-      setProblem(asProblem(error));
-      setBusy(false);
-    }
+    if (await setup.submit(form)) onDone();
   };
   const codeWrong = problem?.code === "invalid_setup_code" ? problemText(problem) : undefined;
   return (
