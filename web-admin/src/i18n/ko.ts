@@ -140,7 +140,7 @@ export const ko = {
   "phone.aloneLead": "관리자가 사람을 추가하면 여기에 나타납니다.",
   "phone.audio": "통화",
   "phone.video": "영상",
-  "phone.callAudio": "{name}에게 전화 걸기",
+  "phone.callAudio": "{name}에게 음성 통화 걸기",
   "phone.callVideo": "{name}에게 영상 통화 걸기",
   "phone.extension": "내선 {number}",
   "phone.noHistory": "통화 기록이 없습니다",

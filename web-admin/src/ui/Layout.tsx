@@ -86,8 +86,9 @@ export function Form({ children, onSubmit }: Children & { onSubmit: () => void }
   );
 }
 
-export function Title({ children }: Children) {
-  return <h1 class="title">{children}</h1>;
+/** The page's heading; hidden where a tab already shows the same word. */
+export function Title({ children, hidden }: Children & { hidden?: boolean }) {
+  return <h1 class={hidden ? "hidden-visually" : "title"}>{children}</h1>;
 }
 
 export function Subtitle({ children }: Children) {

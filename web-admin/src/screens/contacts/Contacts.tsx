@@ -6,7 +6,7 @@ import { isLive } from "../../state/call-machine";
 import type { Directory } from "../../state/directory";
 import { Button } from "../../ui/Button";
 import { SearchField } from "../../ui/Field";
-import { List, ListRow, Panel, Stack, Text } from "../../ui/Layout";
+import { List, ListRow, Panel, Stack, Text, Title } from "../../ui/Layout";
 import { Avatar, Empty, Status, type Tone, Waiting } from "../../ui/Status";
 import { Trouble } from "../frame/Trouble";
 
@@ -20,6 +20,7 @@ export function Contacts({ directory, calls, ownId }: { directory: Directory; ca
   const shown = others.filter((user) => [user.displayName, user.username, user.extension ?? ""].some((text) => text.toLowerCase().includes(wanted)));
   return (
     <Stack>
+      <Title hidden>{t("phone.contacts")}</Title>
       {others.length > 6 && <SearchField label={t("phone.find")} value={filter} onInput={setFilter} testid="contact-filter" />}
       {directory.problem.value && <Trouble problem={directory.problem.value} onRetry={() => void directory.load()} />}
       <Panel flush>

@@ -7,7 +7,7 @@ import type { Calls } from "../../state/calls";
 import { otherParty, type History } from "../../state/history";
 import { Button } from "../../ui/Button";
 import { Icon } from "../../ui/Icon";
-import { List, ListRow, Panel, Row, Stack, Text } from "../../ui/Layout";
+import { List, ListRow, Panel, Row, Stack, Text, Title } from "../../ui/Layout";
 import { Avatar, Badge, Empty, Waiting } from "../../ui/Status";
 import { Trouble } from "../frame/Trouble";
 
@@ -16,6 +16,7 @@ export function HistoryScreen({ history, calls }: { history: History; calls: Cal
   const items = history.calls.value;
   return (
     <Stack>
+      <Title hidden>{t("phone.history")}</Title>
       {history.problem.value && <Trouble problem={history.problem.value} onRetry={() => void history.load()} />}
       <Panel flush>
         {items.length === 0 && history.loading.value && <Waiting>{t("app.loading")}</Waiting>}
