@@ -1,1 +1,7 @@
 //! Shells.
+
+pub mod cli;
+pub mod config;
+pub mod net;
+pub mod systemd;
+pub mod telemetry;

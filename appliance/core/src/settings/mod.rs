@@ -1,8 +1,8 @@
 //! The configuration: text in, [`Settings`] or every error with its line out. No file is read here and nothing
 //! is bound; secrets are not settings.
 //!
-//! To add a setting, add one entry to `definition.rs` and run the test that writes nothing but tells you what
-//! `config.example.toml` must look like.
+//! To add a setting, add one entry to `definition.rs`, then write the example file anew:
+//! `cargo run -p callbox-core --example config_example > appliance/config.example.toml`.
 
 mod definition;
 mod example;
