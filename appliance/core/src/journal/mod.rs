@@ -1,0 +1,8 @@
+//! The event log's logic: what an event is, how it becomes bytes, and how the tables follow from it.
+//!
+//! The log is append-only and holds opaque identifiers only. Names, numbers and password hashes live in erasable
+//! tables beside it, so that erasing a person and keeping the log do not contradict each other.
+
+mod event;
+
+pub use event::{Actor, Body, EndedSession, Event, Refusal, Role, SignIn};
