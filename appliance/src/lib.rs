@@ -1,3 +1,8 @@
 //! The box's hands: sockets, disk and devices around the decisions of `callbox-core`.
 
+pub mod cli;
+pub mod config;
 pub mod mailbox;
+pub mod net;
+pub mod systemd;
+pub mod telemetry;
