@@ -91,6 +91,13 @@ describe("a running call", () => {
   });
 });
 
+test("a failure of the call itself is the state Error, a refusal before it is none", () => {
+  const network = run(outgoing(PEER, VIDEO), initiated, { type: "failed", code: "NetworkError", at: 1 });
+  expect([network.state, network.error]).toEqual(["Error", "NetworkError"]);
+  const busy = run(outgoing(PEER, VIDEO), { type: "failed", code: "callee_busy", at: 1 });
+  expect([busy.state, busy.error]).toEqual(["Idle", null]);
+});
+
 test("events that do not fit the phase change nothing", () => {
   const ringing = incoming("c1", PEER, VIDEO);
   for (const event of [initiated, { type: "accepted", at: 1 } as const, { type: "coming-online" } as const, { type: "media-lost" } as const]) {

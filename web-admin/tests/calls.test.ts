@@ -5,6 +5,7 @@ import { Problem } from "../src/api/problem";
 import { CaptureFault } from "../src/media/capture";
 import { Peer } from "../src/media/peer";
 import { Calls, type Equipment, type Wire } from "../src/state/calls";
+import type { KeptCall } from "../src/state/call-machine";
 import { notices } from "../src/state/notice";
 import { FakeConnection } from "./fake-connection";
 
@@ -41,6 +42,7 @@ class Desk {
   /** Events the box answers with an error. */
   refusals: Record<string, string> = {};
   line = "online";
+  kept: KeptCall | null = null;
   #heard = new Map<string, ((payload: never) => void)[]>();
 
   constructor() {
@@ -81,6 +83,10 @@ class Desk {
       sample: async () => ({ type: "unknown" }),
       applyQuality: vi.fn(async () => {}),
       now: () => Date.now(),
+      keep: (call) => {
+        this.kept = call;
+      },
+      kept: () => this.kept,
     };
     this.calls = new Calls(client, wire, equipment);
   }
@@ -298,9 +304,56 @@ describe("a lost connection", () => {
   });
 });
 
+describe("a page that is loaded again", () => {
+  const kept: KeptCall = { callId: "c1", direction: "outgoing", peer: ZOE, media: AUDIO, answeredAt: 5 };
+  const running = { callId: "c1", state: "InCall" } as BoxEvents["session"]["calls"][number];
+
+  test("comes back into its call with a new connection", async () => {
+    desk.kept = kept;
+    await desk.box("session", { epoch: "e", resumed: false, presence: [], calls: [running] });
+    expect(desk.phase).toBe("reconnecting");
+    expect(desk.names()).toEqual(["media-state", "renegotiate"]);
+    expect(desk.sent[0]?.[1]).toEqual({ callId: "c1", state: "lost" });
+    // An offer for the connection that is gone is not taken for an answer.
+    await desk.box("renegotiate", { callId: "c1", description: { type: "offer", sdp: "v=0 stale" } });
+    expect(desk.pcs[0]?.signalingState).toBe("have-local-offer");
+    await desk.box("renegotiate", { callId: "c1", description: { type: "answer", sdp: "v=0 new" } });
+    desk.pcs[0]?.becomes("connected");
+    await desk.box("call-state", { callId: "c1", state: "InCall" });
+    expect([desk.phase, desk.calls.call.value?.answeredAt]).toEqual(["talking", 5]);
+    expect(desk.sent.at(-1)).toEqual(["media-state", { callId: "c1", state: "reconnected" }]);
+  });
+
+  test("leaves alone what is over or runs on another device", async () => {
+    desk.kept = kept;
+    await desk.box("session", { epoch: "e", resumed: false, presence: [], calls: [{ ...running, callId: "other" }] });
+    expect([desk.phase, desk.kept, desk.names()]).toEqual([undefined, null, []]);
+  });
+
+  test("is met with a new connection on the other side", async () => {
+    await desk.calls.dial(ZOE, AUDIO);
+    await desk.box("call-accepted", { callId: "c1", answer: { type: "answer", sdp: "v=0\r\na=fingerprint:sha-256 AA" } });
+    desk.pcs[0]?.becomes("connected");
+    await desk.box("call-state", { callId: "c1", state: "InCall" });
+    expect(desk.kept?.callId).toBe("c1");
+    desk.sent.length = 0;
+    // The same keys are a restart of the same connection, other keys are another one.
+    await desk.box("renegotiate", { callId: "c1", description: { type: "offer", sdp: "v=0\r\na=fingerprint:sha-256 AA" } });
+    expect(desk.pcs).toHaveLength(1);
+    await desk.box("renegotiate", { callId: "c1", description: { type: "offer", sdp: "v=0\r\na=fingerprint:sha-256 BB" } });
+    expect(desk.pcs).toHaveLength(2);
+    expect([desk.pcs[0]?.closed, desk.pcs[1]?.signalingState]).toEqual([true, "stable"]);
+    desk.pcs[1]?.becomes("connected");
+    await vi.advanceTimersByTimeAsync(0);
+    expect(desk.sent.filter(([event]) => event === "media-state").map(([, payload]) => payload["state"])).toEqual(["lost", "reconnected"]);
+    await desk.calls.hangUp();
+    expect(desk.kept).toBeNull();
+  });
+});
+
 test("mute switches the microphone, not the call", async () => {
   await desk.calls.dial(ZOE, AUDIO);
-  desk.calls.toggleMute();
+  desk.calls.own.toggleMute();
   expect(desk.streams[0]?.getAudioTracks()[0]?.enabled).toBe(false);
   expect(desk.phase).toBe("calling");
 });

@@ -17,6 +17,9 @@ export class FakeConnection {
   onconnectionstatechange: (() => void) | null = null;
   oniceconnectionstatechange: (() => void) | null = null;
 
+  /** A certificate of its own, where a test needs to tell connections apart. */
+  fingerprint = "";
+
   constructor(readonly name: string) {}
 
   addTrack(): void {}
@@ -80,6 +83,7 @@ export class FakeConnection {
   }
 
   #sdp(): string {
-    return `v=0 ${this.name} generation ${this.generation}`;
+    const key = this.fingerprint === "" ? "" : `\r\na=fingerprint:sha-256 ${this.fingerprint}`;
+    return `v=0 ${this.name} generation ${this.generation}${key}`;
   }
 }

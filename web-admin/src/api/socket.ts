@@ -88,6 +88,9 @@ export class BoxSocket {
     try {
       ack = (await this.#socket.timeout(ACK_MS).emitWithAck(event, payload)) as Ack;
     } catch {
+      // The box answers at once, so this line is dead although nobody has said so: a new one is quicker than the
+      // heartbeat, which notices it after 45 s.
+      if (this.#socket.connected) this.#socket.io.engine.close();
       throw new Problem("no_answer" satisfies LocalCode, 0, event);
     }
     if (!ack.ok) throw new Problem(ack.error?.code ?? "unexpected", 0, ack.error?.detail ?? "");

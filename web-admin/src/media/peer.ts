@@ -31,6 +31,8 @@ export interface PeerHooks {
 export interface PeerOptions {
   polite: boolean;
   iceServers: RTCIceServer[];
+  /** It takes the place of a connection that was up: media counts as lost until this one is up. */
+  replaces?: boolean;
   /** Tests put their own in. */
   create?: (configuration: RTCConfiguration) => RTCPeerConnection;
 }
@@ -69,6 +71,17 @@ export class Peer {
     pc.onnegotiationneeded = () => void this.#offerAgain();
     pc.onconnectionstatechange = () => this.#connectionChanged();
     pc.oniceconnectionstatechange = () => this.#connectionChanged();
+    if (options.replaces) {
+      this.#wasUp = true;
+      this.#down = true;
+      this.#giveUpLater();
+    }
+  }
+
+  /** Whether an offer comes from a new connection of the other side, such as a reloaded page: new keys. */
+  isAnother(offer: Description): boolean {
+    const known = fingerprint(this.connection.remoteDescription?.sdp);
+    return offer.type === "offer" && this.#agreed && known !== null && known !== fingerprint(offer.sdp);
   }
 
   add(stream: MediaStream): void {
@@ -111,12 +124,15 @@ export class Peer {
   async described(description: Description): Promise<void> {
     const pc = this.connection;
     if (this.#closed) return;
+    // A connection that replaces another has made its offer; offers meant for the old one are of no use to it.
+    if (!this.#agreed && description.type === "offer") return;
     const collision = description.type === "offer" && (this.#making || pc.signalingState !== "stable");
     this.#ignoring = !this.#polite && collision;
     if (this.#ignoring) return;
     // An answer to an offer that was rolled back, or a repeated one: nothing waits for it.
     if (description.type === "answer" && pc.signalingState !== "have-local-offer") return;
     await pc.setRemoteDescription(description);
+    this.#agreed = true;
     await this.#takeEarly();
     if (description.type === "offer") {
       await pc.setLocalDescription();
@@ -237,4 +253,9 @@ export class Peer {
       this.#hooks.report("failed");
     }, GIVE_UP_MS);
   }
+}
+
+/** The certificate fingerprint of a description (RFC 8122). */
+function fingerprint(sdp: string | undefined): string | null {
+  return /a=fingerprint:\S+ (\S+)/.exec(sdp ?? "")?.[1] ?? null;
 }

@@ -48,6 +48,14 @@ export function incoming(callId: string, peer: Party, media: Media): PhoneCall {
   return { ...blank(peer, media), callId, direction: "incoming", phase: "ringing", state: "Connecting" };
 }
 
+/** A call that goes on after the page was loaded anew. */
+export function rejoined(kept: KeptCall, state: CallState): PhoneCall {
+  return { ...blank(kept.peer, kept.media), ...kept, phase: "reconnecting", state };
+}
+
+/** What a tab keeps of its call over a reload. */
+export type KeptCall = Pick<PhoneCall, "callId" | "direction" | "peer" | "media" | "answeredAt">;
+
 function blank(peer: Party, media: Media): Omit<PhoneCall, "direction" | "phase" | "state"> {
   return { callId: null, peer, media, error: null, calleeStatus: null, answeredAt: null, level: null, over: null };
 }
@@ -87,9 +95,17 @@ export function step(call: PhoneCall, event: CallEvent): PhoneCall {
       return { ...call, phase: "over", over: { reason: event.reason, code: null, durationMs: event.durationMs } };
     case "failed": {
       const durationMs = call.answeredAt === null ? 0 : event.at - call.answeredAt;
-      return { ...call, phase: "over", over: { reason: null, code: event.code, durationMs } };
+      const error = callError(event.code);
+      // Without a connection the box cannot say it: the phone then goes to Error by itself.
+      const ending = error === null ? call : { ...call, state: "Error" as const, error };
+      return { ...ending, phase: "over", over: { reason: null, code: event.code, durationMs } };
     }
   }
+}
+
+function callError(code: string): CallError | null {
+  const words: CallError[] = ["NetworkError", "PermissionError", "ServerError", "MediaError"];
+  return words.find((word) => word === code) ?? null;
 }
 
 function answered(call: PhoneCall, at: number): PhoneCall {

@@ -5,15 +5,13 @@
 
 import { signal } from "@preact/signals";
 import type { Client } from "../api/client";
-import type { BoxEvents, ClientEvent, ClientEvents, BoxEvent, MediaReport, QualitySettings } from "../api/events";
-import type { Call, CallError, IceServer, Level, Media, Party } from "../api/model";
+import type { BoxEvent, BoxEvents, ClientEvent, ClientEvents, Description, MediaReport, QualitySettings } from "../api/events";
+import type { Call, CallError, CallState, IceServer, Level, Media, Party } from "../api/model";
 import { asProblem } from "../api/problem";
-import type { Captured } from "../media/capture";
-import { CaptureFault, faultOf } from "../media/capture";
-import type { PeerHooks, PeerOptions } from "../media/peer";
-import type { Peer } from "../media/peer";
-import { incoming, isJoined, isLive, outgoing, step, type CallEvent, type PhoneCall } from "./call-machine";
+import type { Peer, PeerHooks, PeerOptions } from "../media/peer";
+import { incoming, isJoined, isLive, outgoing, rejoined, step, type CallEvent, type KeptCall, type PhoneCall } from "./call-machine";
 import { notify } from "./notice";
+import { OwnMedia, type Devices } from "./own-media";
 
 /** The socket as the calls see it. */
 export interface Wire {
@@ -24,13 +22,14 @@ export interface Wire {
 }
 
 /** What the calls need from the browser; tests put their own in. */
-export interface Equipment {
-  capture(media: Media): Promise<Captured>;
-  captureCamera(): Promise<MediaStreamTrack>;
+export interface Equipment extends Devices {
   createPeer(options: PeerOptions, hooks: PeerHooks): Peer;
   sample(pc: RTCPeerConnection | null): Promise<Omit<ClientEvents["network-quality"], "callId">>;
   applyQuality(pc: RTCPeerConnection, settings: QualitySettings): Promise<void>;
   now(): number;
+  /** Keeps the call of this tab over a reload; null forgets it. */
+  keep(call: KeptCall | null): void;
+  kept(): KeptCall | null;
 }
 
 const SAMPLE_MS = 5_000;
@@ -40,14 +39,13 @@ const WORST_FIRST: Level[] = ["low", "medium", "high"];
 
 export class Calls {
   readonly call = signal<PhoneCall | null>(null);
-  readonly localStream = signal<MediaStream | null>(null);
+  readonly own: OwnMedia;
   readonly remoteStream = signal<MediaStream | null>(null);
-  readonly muted = signal(false);
-  readonly camera = signal<"on" | "off" | "none">("none");
   /** A call ended here, or the box has closed its record: the history is to be read anew. */
   onOver: () => void = () => {};
 
   #peer: Peer | null = null;
+  #servers: IceServer[] = [];
   #offer: BoxEvents["incoming-call"]["offer"] | null = null;
   #early: (RTCIceCandidateInit | null)[] = [];
   /** Rises with every call; what an older call still has under way is dropped. */
@@ -66,6 +64,7 @@ export class Calls {
     private readonly wire: Wire,
     private readonly equipment: Equipment,
   ) {
+    this.own = new OwnMedia(equipment);
     wire.on("incoming-call", (event) => this.#incoming(event));
     wire.on("call-accepted", (event) => void this.#accepted(event));
     wire.on("call-ended", (event) => this.#ofCall(event.callId, { type: "ended", reason: event.reason, durationMs: event.durationMs }));
@@ -94,7 +93,8 @@ export class Calls {
         return;
       }
       this.#take({ type: "initiated", callId: call.callId, state: call.state, calleeStatus: call.calleeStatus });
-      const link = this.#connect(call.callId, false, call.iceServers);
+      this.#servers = call.iceServers;
+      const link = this.#connect(call.callId, false);
       const offer = await link.firstOffer();
       await this.wire.deliver("call-user", { callId: call.callId, targetUserId: peer.id, offer });
       link.sent();
@@ -111,10 +111,11 @@ export class Calls {
     const turn = this.#turn;
     this.#take({ type: "accepting" });
     try {
-      const servers = this.#iceServers();
-      const fault = this.localStream.value === null ? await this.#tryMedia(media, turn) : null;
+      const servers = this.#loadServers();
+      const fault = this.own.stream.value === null ? await this.own.open(media, () => turn === this.#turn) : null;
+      await servers;
       if (turn !== this.#turn) return;
-      const link = this.#connect(callId, true, await servers);
+      const link = this.#connect(callId, true);
       const answer = await link.firstAnswer(offer);
       await this.wire.deliver("accept-call", { callId, answer });
       link.sent();
@@ -150,33 +151,9 @@ export class Calls {
     if (this.call.value?.phase === "over") this.call.value = null;
   }
 
-  toggleMute(): void {
-    this.muted.value = !this.muted.value;
-    for (const track of this.localStream.value?.getAudioTracks() ?? []) track.enabled = !this.muted.value;
-  }
-
   async toggleCamera(): Promise<void> {
-    const stream = this.localStream.value;
-    if (this.camera.value !== "none") {
-      const on = this.camera.value === "off";
-      for (const track of stream?.getVideoTracks() ?? []) track.enabled = on;
-      this.camera.value = on ? "on" : "off";
-      return;
-    }
-    if (stream === null || this.#peer === null) return;
-    try {
-      const track = await this.equipment.captureCamera();
-      if (this.localStream.value !== stream || this.#peer === null) {
-        track.stop();
-        return;
-      }
-      stream.addTrack(track);
-      // Asks for a new offer, which goes out by `renegotiate`.
-      this.#peer.connection.addTrack(track, stream);
-      this.camera.value = "on";
-    } catch (error) {
-      notify("bad", `capture.camera_${faultOf(error).reason}`);
-    }
+    // A track that joins later asks for a new offer, which goes out by `renegotiate`.
+    await this.own.toggleCamera((track, stream) => this.#peer?.connection.addTrack(track, stream));
   }
 
   /** A new network: look for a new path at once. */
@@ -196,7 +173,6 @@ export class Calls {
     this.#early = [];
     this.#levels.clear();
     this.#reports = Promise.resolve();
-    this.muted.value = false;
     this.call.value = call;
     return this.#turn;
   }
@@ -207,7 +183,10 @@ export class Calls {
     const after = step(before, event);
     if (after === before) return;
     this.call.value = after;
-    if (!isJoined(before) && isJoined(after)) this.#startSamples();
+    if (!isJoined(before) && isJoined(after)) {
+      this.equipment.keep(after);
+      this.#startSamples();
+    }
     if (isLive(before) && !isLive(after)) this.#finish();
   }
 
@@ -227,18 +206,18 @@ export class Calls {
   #finish(): void {
     this.#turn += 1;
     clearInterval(this.#samples);
+    this.equipment.keep(null);
     this.#peer?.close();
     this.#peer = null;
     this.#offer = null;
-    for (const track of this.localStream.value?.getTracks() ?? []) track.stop();
-    this.localStream.value = null;
+    this.own.close();
     this.remoteStream.value = null;
     this.#clear = setTimeout(() => this.dismiss(), OVER_MS);
     this.onOver();
   }
 
   async #openMedia(media: Media, turn: number): Promise<boolean> {
-    const fault = await this.#tryMedia(media, turn);
+    const fault = await this.own.open(media, () => turn === this.#turn);
     if (turn !== this.#turn) return false;
     if (fault === null) return true;
     notify("bad", `capture.${fault.reason}`);
@@ -246,34 +225,18 @@ export class Calls {
     return false;
   }
 
-  async #tryMedia(media: Media, turn: number): Promise<CaptureFault | null> {
+  async #loadServers(): Promise<void> {
+    this.#servers = [];
     try {
-      const captured = await this.equipment.capture(media);
-      if (turn !== this.#turn) {
-        for (const track of captured.stream.getTracks()) track.stop();
-        return null;
-      }
-      this.localStream.value = captured.stream;
-      this.camera.value = captured.stream.getVideoTracks().length > 0 ? "on" : "none";
-      if (captured.cameraFault !== null) notify("info", `capture.camera_${captured.cameraFault.reason}`);
-      return null;
-    } catch (error) {
-      return faultOf(error);
-    }
-  }
-
-  async #iceServers(): Promise<IceServer[]> {
-    try {
-      return (await this.client.call("iceServers", {})).iceServers;
+      this.#servers = (await this.client.call("iceServers", {})).iceServers;
     } catch {
       // Without TURN the two may still reach each other directly.
-      return [];
     }
   }
 
-  #connect(callId: string, polite: boolean, iceServers: IceServer[]): Peer {
+  #connect(callId: string, polite: boolean, replaces = false): Peer {
     const link = this.equipment.createPeer(
-      { polite, iceServers: iceServers as RTCIceServer[] },
+      { polite, iceServers: this.#servers as RTCIceServer[], replaces },
       {
         renegotiate: (description) => this.wire.deliver("renegotiate", { callId, description }),
         candidate: (candidate) => void this.#quietly(this.wire.deliver("ice-candidate", { callId, candidate })),
@@ -286,7 +249,7 @@ export class Calls {
       },
     );
     this.#peer = link;
-    if (this.localStream.value !== null) link.add(this.localStream.value);
+    if (this.own.stream.value !== null) link.add(this.own.stream.value);
     for (const candidate of this.#early.splice(0)) void link.remoteCandidate(candidate);
     return link;
   }
@@ -318,11 +281,9 @@ export class Calls {
       this.#aside = event;
       return;
     }
-    const stream = this.localStream.value;
     this.#peer?.close();
     this.#peer = null;
     this.#begin(incoming(event.callId, event.caller, event.media));
-    this.localStream.value = stream;
     this.#offer = event.offer;
     if (wanted) {
       this.#glare = null;
@@ -350,10 +311,45 @@ export class Calls {
   async #described(event: BoxEvents["renegotiate"]): Promise<void> {
     if (this.call.value?.callId !== event.callId) return;
     try {
-      await this.#peer?.described(event.description);
+      if (this.#peer?.isAnother(event.description)) await this.#replacePeer(event.callId, event.description);
+      else await this.#peer?.described(event.description);
     } catch (error) {
       // The next restart offers again; the call itself may be well.
       console.warn("description not taken", (error as Error).name);
+    }
+  }
+
+  /** The other page was loaded anew: its new connection gets a new one here. */
+  async #replacePeer(callId: string, offer: Description): Promise<void> {
+    this.#peer?.close();
+    const link = this.#connect(callId, this.call.value?.direction === "incoming", true);
+    void this.#report(callId, "lost");
+    const answer = await link.firstAnswer(offer);
+    await this.wire.deliver("renegotiate", { callId, description: answer });
+    link.sent();
+  }
+
+  /** This page was loaded anew during a call: it offers a new connection in place of the one that is gone. */
+  async #rejoin(kept: KeptCall, callId: string, state: CallState): Promise<void> {
+    const turn = this.#begin(rejoined(kept, state));
+    this.equipment.keep(kept);
+    const answered = state !== "Connected";
+    if (answered) await this.#report(callId, "lost");
+    const servers = this.#loadServers();
+    if (!(await this.#openMedia(kept.media, turn))) {
+      await this.#quietly(this.wire.deliver("end-call", { callId }));
+      return;
+    }
+    await servers;
+    if (turn !== this.#turn) return;
+    this.#startSamples();
+    const link = this.#connect(callId, kept.direction === "incoming", answered);
+    try {
+      const offer = await link.firstOffer();
+      await this.wire.deliver("renegotiate", { callId, description: offer });
+      link.sent();
+    } catch (error) {
+      if (turn === this.#turn) this.#take({ type: "failed", code: asProblem(error).code, at: this.equipment.now() });
     }
   }
 
@@ -401,6 +397,13 @@ export class Calls {
   /** After a reconnect. A resumed stream brings what was missed; otherwise the snapshot is the truth. */
   async #session(resumed: boolean, calls: Call[]): Promise<void> {
     const call = this.call.value;
+    if (call === null) {
+      const kept = this.equipment.kept();
+      const running = calls.find((one) => one.callId === kept?.callId && one.state !== "Connecting");
+      if (kept !== null && running) await this.#rejoin(kept, running.callId, running.state);
+      else this.equipment.keep(null);
+      return;
+    }
     if (!isLive(call) || call.callId === null) return;
     const known = calls.find((one) => one.callId === call.callId);
     if (resumed || known) {

@@ -11,6 +11,7 @@ import { ring, ringback, unlockSound, type Tone } from "../media/tones";
 import { Calls } from "./calls";
 import { Directory } from "./directory";
 import { History } from "./history";
+import { keepCall, keptCall } from "./kept-call";
 import { notify } from "./notice";
 import { Session } from "./session";
 
@@ -34,6 +35,8 @@ export class Phone {
       sample,
       applyQuality: apply,
       now: () => Date.now(),
+      keep: keepCall,
+      kept: keptCall,
     });
     this.calls.onOver = () => void this.history.load();
     this.socket.onLine = (line) => {

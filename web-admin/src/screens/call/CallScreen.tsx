@@ -33,9 +33,9 @@ function Stage({ calls, call, line, words }: { calls: Calls; call: PhoneCall; li
       note={call.phase === "talking" && call.level !== null ? <span data-testid="quality" data-level={call.level}>{t(`level.${call.level}`)}</span> : undefined}
       warning={call.phase !== "over" && line !== "online" ? t("call.lineLost") : null}
       ringing={ringing || call.phase === "calling"}
-      local={calls.localStream.value}
+      local={calls.own.stream.value}
       remote={calls.remoteStream.value}
-      showLocal={calls.camera.value === "on" && calls.localStream.value !== null}
+      showLocal={calls.own.camera.value === "on" && calls.own.stream.value !== null}
       localLabel={t("call.ownPicture")}
       remoteLabel={t("call.theirPicture", { name })}
       hearLabel={t("call.hear", { name })}
@@ -54,11 +54,11 @@ function Controls({ calls, call }: { calls: Calls; call: PhoneCall }) {
       </>
     );
   }
-  const muted = calls.muted.value;
-  const off = calls.camera.value !== "on";
+  const muted = calls.own.muted.value;
+  const off = calls.own.camera.value !== "on";
   return (
     <>
-      <CallButton icon={muted ? "micOff" : "mic"} label={muted ? t("call.unmute") : t("call.mute")} pressed={muted} onClick={() => calls.toggleMute()} testid="mute" />
+      <CallButton icon={muted ? "micOff" : "mic"} label={muted ? t("call.unmute") : t("call.mute")} pressed={muted} onClick={() => calls.own.toggleMute()} testid="mute" />
       <CallButton icon={off ? "videoOff" : "video"} label={off ? t("call.cameraOn") : t("call.cameraOff")} pressed={off} onClick={() => void calls.toggleCamera()} testid="camera" />
       <CallButton icon="hangUp" tone="end" label={t("call.hangUp")} onClick={() => void calls.hangUp()} testid="hang-up" />
     </>
