@@ -4,5 +4,6 @@ pub mod cli;
 pub mod config;
 pub mod mailbox;
 pub mod net;
+pub mod store;
 pub mod systemd;
 pub mod telemetry;
