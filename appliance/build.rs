@@ -1,1 +1,6 @@
-fn main() {}
+#[path = "build/pages.rs"]
+mod pages;
+
+fn main() {
+    pages::embed();
+}
