@@ -2,5 +2,10 @@
 
 pub mod accounts;
 pub mod api;
+pub mod cli;
+pub mod config;
 pub mod mailbox;
+pub mod net;
 pub mod store;
+pub mod systemd;
+pub mod telemetry;

@@ -13,5 +13,6 @@ pub mod access;
 pub mod exchange;
 pub mod id;
 pub mod journal;
+pub mod settings;
 pub mod unit;
 pub mod wire;
