@@ -9,6 +9,7 @@ use callbox_core::unit::Timestamp;
 use callbox_core::wire::{CallState, CallView, Code, Media};
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, SchemaType, Type};
 
 use super::body::{Faults, Json};
 use super::cache::Conditional;
@@ -26,9 +27,24 @@ pub(super) struct InitiateBody {
     #[schema(value_type = String, required = true, min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
     target_user_id: Option<String>,
     /// Left out: sound only.
+    #[schema(schema_with = wanted_media)]
     media: Option<Media>,
     /// End-to-end encrypted; such a call cannot be recorded.
     e2ee: Option<bool>,
+}
+
+/// [`Media`] with the rule that a call carries something; sound is on when it is left out.
+fn wanted_media() -> Schema {
+    let flag = |values: &[bool]| {
+        ObjectBuilder::new().schema_type(SchemaType::new(Type::Boolean)).enum_values(Some(values.to_vec()))
+    };
+    let heard = ObjectBuilder::new().property("audio", flag(&[true])).property("video", flag(&[false, true]));
+    let seen = ObjectBuilder::new()
+        .property("audio", flag(&[false, true]))
+        .property("video", flag(&[true]))
+        .required("video");
+    let nothing = ObjectBuilder::new().schema_type(SchemaType::new(Type::Null));
+    AnyOfBuilder::new().item(heard).item(seen).item(nothing).build().into()
 }
 
 /// A TURN server and how to use it.

@@ -46,7 +46,8 @@ impl Cursor for String {
     }
 
     fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
-        Self::from_utf8(bytes).ok()
+        // A place in an order: what is no text lies between texts.
+        Some(Self::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

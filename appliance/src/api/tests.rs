@@ -85,10 +85,13 @@ impl Reply {
     }
 }
 
-struct TestProbe;
+struct TestProbe {
+    panics: bool,
+}
 
 impl Probe for TestProbe {
     fn ready(&self) -> bool {
+        assert!(!self.panics, "secret detail");
         true
     }
 
@@ -110,6 +113,14 @@ impl TestBox {
 
     /// `script` answers what the exchange is asked; `None` leaves it to the usual answers.
     fn with(gate: Gate, script: impl Fn(&Message) -> Option<Scripted> + Send + 'static) -> Self {
+        Self::built(gate, script, TestProbe { panics: false })
+    }
+
+    fn built(
+        gate: Gate,
+        script: impl Fn(&Message) -> Option<Scripted> + Send + 'static,
+        probe: TestProbe,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(dir.path(), StoreOptions::default(), Box::new(|_| {})).unwrap();
         let millis = Arc::new(AtomicI64::new(START));
@@ -138,7 +149,7 @@ impl TestBox {
             operations: OperationsArea {
                 store: store.clone(),
                 identity: Arc::new(identity),
-                probe: Arc::new(TestProbe),
+                probe: Arc::new(probe),
             },
             gate,
         };

@@ -105,7 +105,7 @@ pub(super) async fn view(
 /// The directory, by user name.
 #[utoipa::path(get, path = "/api/users", operation_id = "listUsers", tag = "users", security(("bearer" = [])),
     params(("limit" = Option<u16>, Query, minimum = 1, maximum = 200),
-           ("cursor" = Option<String>, Query, description = "As in `nextCursor`.", pattern = "^[A-Za-z0-9_-]*$")),
+           ("cursor" = Option<String>, Query, description = "As in `nextCursor`.", pattern = "^([A-Za-z0-9_-]{4})*([A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?$")),
     responses((status = 200, description = "A page of users.", body = Page<UserView>), (status = 304, description = "Not changed.")))]
 pub(super) async fn list_users(
     State(accounts): State<AccountsArea>,

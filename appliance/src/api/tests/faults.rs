@@ -161,3 +161,85 @@ async fn too_many_requests_wait() {
     other.extensions_mut().insert(PeerAddr(SocketAddr::from(([192, 0, 2, 8], 4000))));
     assert_eq!(this.send(other).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_panic_is_an_answer_without_details() {
+    let this = TestBox::built(Gate::new(1_000_000, 1_000_000), |_| None, TestProbe { panics: true });
+    let problem = this.get("/readyz", None).await.problem(Code::Internal);
+    assert!(!problem.to_string().contains("secret detail"));
+    this.get("/healthz", None).await.ok(200);
+}
+
+#[tokio::test]
+async fn a_burst_of_wrong_passwords_learns_no_more_than_ten_answers() {
+    let (this, _) = TestBox::set_up().await;
+    let attempts = (0..20).map(|_| this.login("admin", "wrong password"));
+    let mut codes = std::collections::BTreeMap::new();
+    for reply in futures_join(attempts).await {
+        *codes.entry(reply.status.as_u16()).or_insert(0) += 1;
+    }
+    assert_eq!(codes.into_iter().collect::<Vec<_>>(), [(401, 10), (429, 10)]);
+}
+
+/// All at once on this thread.
+async fn futures_join<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = all.map(|one| (Box::pin(one), None)).collect();
+    std::future::poll_fn(|cx| {
+        for (one, done) in &mut running {
+            if done.is_none()
+                && let std::task::Poll::Ready(output) = one.as_mut().poll(cx)
+            {
+                *done = Some(output);
+            }
+        }
+        if running.iter().all(|(_, done)| done.is_some()) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    running.into_iter().filter_map(|(_, done)| done).collect()
+}
+
+/// What is written to the log.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_holds_nothing_personal() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let (this, admin) = TestBox::set_up().await;
+    let (id, anna) = this.user(&admin, "anna-personal").await;
+    this.login("anna-personal", "mistyped-personal").await.problem(Code::InvalidCredentials);
+    this.get("/api/users?cursor=YW5uYQ", Some(&anna)).await.ok(200);
+    let issued = this.post(&format!("/api/users/{id}/enrolment"), Some(&anna), json!({})).await.ok(200);
+    this.post("/api/auth/refresh", None, json!({"refreshToken": "personal"}))
+        .await
+        .problem(Code::Unauthorized);
+    tracing::info!("the end");
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("the end"), "the log is read");
+    for personal in ["personal", "192.0.2.7", &id, &admin, &anna, "YW5uYQ", issued["token"].as_str().unwrap()]
+    {
+        assert!(!text.contains(personal), "{personal} in {text}");
+    }
+}
