@@ -1,8 +1,17 @@
 //! Puts the build time into the program: a box without a clock battery knows at least that it is later than that.
+//! Embeds the web pages (`build/pages.rs`).
+
+#[path = "build/pages.rs"]
+mod pages;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 fn main() {
+    build_time();
+    pages::embed();
+}
+
+fn build_time() {
     println!("cargo:rerun-if-env-changed=SOURCE_DATE_EPOCH");
     println!("cargo:rerun-if-changed=build.rs");
     // Reproducible builds name the time themselves (reproducible-builds.org, SOURCE_DATE_EPOCH).

@@ -1,5 +1,7 @@
 //! The box's hands: sockets, disk and devices around the decisions of `callbox-core`.
 
+pub mod accounts;
+pub mod api;
 pub mod cli;
 pub mod config;
 pub mod mailbox;

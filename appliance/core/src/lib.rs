@@ -9,6 +9,7 @@
 //! A machine has four verbs and one contract: `handle` one input, then drain `poll_output` to `None`, then the
 //! next input. `poll_timeout` says when `handle_timeout` is wanted, and why.
 
+<<<<<<< HEAD
 pub mod call;
 pub mod exchange;
 pub mod id;
@@ -19,5 +20,12 @@ pub mod registrar;
 pub mod settings;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
+=======
+pub mod access;
+pub mod exchange;
+pub mod id;
+pub mod journal;
+pub mod settings;
+>>>>>>> api
 pub mod unit;
 pub mod wire;
