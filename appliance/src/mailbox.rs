@@ -4,7 +4,7 @@
 //! waits. The driver never waits for any of them, so the wait always ends.
 
 use callbox_core::exchange::{
-    Answer, Caller, CloseReason, DirectoryChange, Initiate, Input, ReplyId, Ticket,
+    Answer, Caller, CloseReason, Counts, DirectoryChange, Initiate, Input, ReplyId, Ticket,
 };
 use callbox_core::id::{CallId, SocketId, UserId};
 use callbox_core::wire::{CallView, ClientEvent, PresenceView, Reject, Resume, ServerEvent};
@@ -80,17 +80,8 @@ pub enum Query {
     Presence { reply: oneshot::Sender<Vec<PresenceView>> },
     /// Counts for metrics and the console.
     Counts { reply: oneshot::Sender<Counts> },
-}
-
-/// How busy the exchange is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Sockets that are open.
-    pub sockets: usize,
-    /// Calls that are not over.
-    pub calls: usize,
-    /// Users with at least one socket.
-    pub users_online: usize,
+    /// Answered once no call lives and nothing waits for the journal.
+    Quiet { reply: oneshot::Sender<()> },
 }
 
 /// A socket that opened.
@@ -173,10 +164,6 @@ impl Mailbox {
         ReplyId(self.next_reply.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
     }
 
-    async fn input(&self, input: Input) -> Result<(), Stopped> {
-        self.post(Message::Input { input, reply: None }).await
-    }
-
     async fn request(&self, make: impl FnOnce(ReplyId) -> Input) -> Result<Result<Answer, Reject>, Stopped> {
         let id = self.reply_id();
         let (replier, receiver) = Replier::waiting();
@@ -209,12 +196,16 @@ impl Mailbox {
         self.request(|reply| Input::Record { caller, call, start, reply }).await
     }
 
-    /// The box stops.
+    /// The box stops: no new calls, and the running ones are told. Comes back when they are over and stored;
+    /// whoever calls sets the deadline.
     ///
     /// # Errors
     /// [`Stopped`]
     pub async fn shut_down(&self) -> Result<(), Stopped> {
-        self.input(Input::ShutDown).await
+        self.post(Message::Input { input: Input::ShutDown, reply: None }).await?;
+        let (reply, receiver) = oneshot::channel();
+        self.post(Message::Query(Query::Quiet { reply })).await?;
+        receiver.await.map_err(|_| Stopped)
     }
 
     /// A live call, for one of its users, or for an admin with `viewer: None`.

@@ -50,7 +50,7 @@ impl Server {
             "gone" => Err(Code::SessionRevoked),
             _ => Err(Code::Unauthorized),
         });
-        let (layer, sockets) = super::layer(mailbox, authenticate, limits);
+        let (layer, sockets) = layer(mailbox, authenticate, limits);
         let rest = axum::Router::new().route("/rest", axum::routing::get(async || "rest"));
         let service = layer.layer(rest);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -142,7 +142,8 @@ async fn the_handshake_lets_in_or_names_the_code() {
     assert!(server.inbox.try_recv().is_err(), "nobody else reached the driver");
 }
 
-#[tokio::test]
+// With several threads, tasks per event would overtake each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_hundred_candidates_arrive_in_order() {
     let mut server = Server::start(Limits::default()).await;
     // The other side of the relay, in the stub's hands.
