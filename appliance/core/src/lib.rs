@@ -16,5 +16,7 @@ pub mod journal;
 pub mod presence;
 pub mod quality;
 pub mod registrar;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 pub mod unit;
 pub mod wire;
