@@ -16,6 +16,7 @@ pub mod journal;
 pub mod presence;
 pub mod quality;
 pub mod registrar;
+pub mod settings;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod unit;
