@@ -1,4 +1,8 @@
-//! Puts the build time into the program: a box without a clock battery knows at least that it is later than that.
+//! Puts the build time and the web pages into the program. A box without a clock battery knows at least that it is
+//! later than its build.
+
+#[path = "build/pages.rs"]
+mod pages;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,4 +14,5 @@ fn main() {
     let seconds = named
         .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()));
     println!("cargo:rustc-env=CALLBOX_BUILD_TIME={seconds}");
+    pages::embed();
 }

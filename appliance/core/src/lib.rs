@@ -9,6 +9,7 @@
 //! A machine has four verbs and one contract: `handle` one input, then drain `poll_output` to `None`, then the
 //! next input. `poll_timeout` says when `handle_timeout` is wanted, and why.
 
+pub mod access;
 pub mod call;
 pub mod exchange;
 pub mod id;
