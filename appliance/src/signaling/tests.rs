@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use nix::sys::socket::{setsockopt, sockopt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tower::Layer;
 
@@ -118,6 +119,19 @@ fn ring() -> Arc<ServerEvent> {
     }))
 }
 
+/// One HTTP request on its own connection; gives the whole answer as text.
+async fn http(addr: SocketAddr, method: &str, path: &str, body: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: box\r\nconnection: close\r\ncookie: secret\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answer)).await.expect("no answer").unwrap();
+    answer
+}
+
 #[tokio::test]
 async fn the_handshake_lets_in_or_names_the_code() {
     let mut server = Server::start(Limits::default()).await;
@@ -149,6 +163,7 @@ async fn two_hundred_candidates_arrive_in_order() {
     // The other side of the relay, in the stub's hands.
     let (mut to, to_opened) = server.connected().await;
     let (mut from, _) = server.connected().await;
+    let mut relayed = Vec::new();
     for index in 0..200 {
         from.send(&format!("42{index}{}", candidate(index))).await;
     }
@@ -165,9 +180,9 @@ async fn two_hundred_candidates_arrive_in_order() {
         replier.answer(Ok(Answer::Done));
         let got = to.event().await;
         assert_eq!(got[0], "ice-candidate");
-        to.got.push(got[1]["candidate"]["candidate"].as_str().unwrap().to_owned());
+        relayed.push(got[1]["candidate"]["candidate"].as_str().unwrap().to_owned());
     }
-    assert_eq!(to.got, (0..200).map(|index| format!("c{index}")).collect::<Vec<_>>());
+    assert_eq!(relayed, (0..200).map(|index| format!("c{index}")).collect::<Vec<_>>());
     for index in 0..200 {
         assert_eq!(from.ack().await, (index, serde_json::json!([{"ok": true}])));
     }
@@ -336,20 +351,20 @@ async fn polling_works_and_a_silent_connection_without_handshake_ends() {
     let mut server = Server::start(limits).await;
     let mut idle = Client::open(server.addr).await;
     idle.until_closed().await;
-    let open = client::http(server.addr, "GET", "/socket.io/?EIO=4&transport=polling", "").await;
+    let open = http(server.addr, "GET", "/socket.io/?EIO=4&transport=polling", "").await;
     let sid = open.split(r#""sid":""#).nth(1).unwrap().split('"').next().unwrap().to_owned();
     assert!(open.contains(&format!(r#""maxPayload":{}"#, 256 * 1024)), "{open}");
     let path = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
-    assert!(client::http(server.addr, "POST", &path, r#"40{"token":"good"}"#).await.ends_with("ok"));
+    assert!(http(server.addr, "POST", &path, r#"40{"token":"good"}"#).await.ends_with("ok"));
     let opened = server.opened().await;
     opened.line.emit(1, &state_event(), false).unwrap();
     let mut polled = String::new();
     while !polled.contains("call-state") {
-        polled += &client::http(server.addr, "GET", &path, "").await;
+        polled += &http(server.addr, "GET", &path, "").await;
     }
     assert!(polled.contains(r#"40{"sid":""#), "{polled}");
     assert!(
-        client::http(server.addr, "GET", "/rest", "").await.ends_with("rest"),
+        http(server.addr, "GET", "/rest", "").await.ends_with("rest"),
         "other paths are not ours"
     );
 }

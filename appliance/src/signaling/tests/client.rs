@@ -5,36 +5,45 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-pub(super) struct Client {
-    ws: WebSocketStream<TcpStream>,
-    pub(super) got: Vec<String>,
+pub(super) struct Client<S = TcpStream> {
+    ws: WebSocketStream<S>,
 }
 
 impl Client {
     /// The Engine.IO connection, without a Socket.IO handshake.
     pub(super) async fn open(addr: SocketAddr) -> Self {
-        let stream = TcpStream::connect(addr).await.unwrap();
-        let url = format!("ws://{addr}/socket.io/?EIO=4&transport=websocket");
-        let (ws, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
-        let mut client = Self { ws, got: Vec::new() };
-        assert!(client.text().await.starts_with("0{"));
-        client
+        Self::over(TcpStream::connect(addr).await.unwrap()).await
     }
 
     pub(super) async fn connect(addr: SocketAddr, auth: &str) -> Result<Self, String> {
         Self::connect_to(addr, "", auth).await
     }
 
-    /// The error is the payload of `connect_error`.
     pub(super) async fn connect_to(addr: SocketAddr, namespace: &str, auth: &str) -> Result<Self, String> {
-        let mut client = Self::open(addr).await;
+        Self::open(addr).await.join(namespace, auth).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// The Engine.IO connection over a stream that is open already.
+    pub(super) async fn over(stream: S) -> Self {
+        let url = "ws://box/socket.io/?EIO=4&transport=websocket";
+        let (ws, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+        let mut client = Self { ws };
+        assert!(client.text().await.starts_with("0{"));
+        client
+    }
+
+    /// The Socket.IO handshake. The error is the payload of `connect_error`.
+    pub(super) async fn join(self, namespace: &str, auth: &str) -> Result<Self, String> {
+        let mut client = self;
         client.send(&format!("40{namespace}{auth}")).await;
         let answer = client.text().await;
         match answer.strip_prefix("44") {
@@ -95,17 +104,4 @@ impl Client {
         };
         tokio::time::timeout(DEADLINE, end).await.expect("still open");
     }
-}
-
-/// One HTTP request on its own connection; gives the whole answer as text.
-pub(super) async fn http(addr: SocketAddr, method: &str, path: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(addr).await.unwrap();
-    let length = body.len();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: box\r\nconnection: close\r\ncookie: secret\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answer)).await.expect("no answer").unwrap();
-    answer
 }
