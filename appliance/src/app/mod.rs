@@ -19,6 +19,7 @@ use std::time::Duration;
 use anyhow::Context;
 use callbox_core::access::SetupCode;
 use callbox_core::exchange::{Exchange, Options, Ticket};
+use callbox_core::id::CallId;
 use callbox_core::journal::Body;
 use callbox_core::settings::{ListenAddr, SettingError, Settings};
 use callbox_core::unit::Timestamp;
@@ -26,6 +27,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::Layer;
 
+use crate::api::Gate;
 use crate::driver::{Driver, Journal, NotTaken};
 use crate::mailbox::Mailbox;
 use crate::metrics::Exposition;
@@ -35,7 +37,7 @@ use crate::net::plain::PlainSite;
 use crate::net::upkeep::{self, Upkeep, tls_dir};
 use crate::net::{bind, identity, tls};
 use crate::signaling::{self, Limits, Sockets};
-use crate::store::{Opened, Store, StoreOptions};
+use crate::store::{Errand, Opened, Store, StoreOptions};
 use crate::supervisor::{Fallen, Parts, Supervisor};
 use crate::systemd;
 
@@ -50,6 +52,10 @@ const STORE_CLOSES: Duration = Duration::from_secs(2);
 impl Journal for Store {
     fn commit(&self, ticket: Ticket, at: Timestamp, events: Vec<Body>) -> Result<(), NotTaken> {
         Self::commit(self, ticket, at, events).map_err(|_| NotTaken)
+    }
+
+    fn released(&self, call: CallId) {
+        self.errand_done(Errand::PipelineRelease { call });
     }
 }
 
@@ -83,6 +89,10 @@ pub async fn start(settings: &Settings, exposition: Exposition) -> anyhow::Resul
     if opened.recovered_calls > 0 {
         tracing::warn!(calls = opened.recovered_calls, "ended calls that were cut by the last stop");
     }
+    for errand in opened.errands.iter().filter(|errand| matches!(errand, Errand::PipelineRelease { .. })) {
+        // Whatever held media of that call went with the last process.
+        store.errand_done(*errand);
+    }
 
     let mut tasks = Parts::default();
     let options = Options { max_calls: settings.limits.live_calls.get() };
@@ -102,10 +112,9 @@ pub async fn start(settings: &Settings, exposition: Exposition) -> anyhow::Resul
     let upkeep = Upkeep::new(data_dir, short_id, names, Arc::clone(&ca), lasting);
     let served = Arc::new(upkeep.first()?);
 
-    let supervisor = Supervisor::new(mailbox.clone(), parts::probes(&store), {
-        let exposition = exposition.clone();
-        move || exposition.tidy()
-    });
+    let gate = Gate::new(settings.limits.requests_per_second.0, settings.limits.request_burst.0);
+    let supervisor =
+        Supervisor::new(mailbox.clone(), parts::probes(&store), parts::tidy(exposition.clone(), gate.clone()));
     let authenticator = parts::authenticator(&store, &clock, &keys.identity, keys.tokens);
     let probe = parts::OperationsProbe::new(supervisor.health(), exposition);
     let rest = parts::Rest {
@@ -114,6 +123,7 @@ pub async fn start(settings: &Settings, exposition: Exposition) -> anyhow::Resul
         mailbox: mailbox.clone(),
         authenticator: authenticator.clone(),
         identity: &keys.identity,
+        gate,
         setup_code: setup_code.clone(),
         setup_file: setup_code::path(data_dir),
         probe: Arc::new(probe),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use callbox_core::access::{AuthzContext, SetupCode};
 use callbox_core::exchange::Caller;
@@ -54,6 +55,20 @@ fn condition(status: StoreStatus) -> Condition {
     }
 }
 
+/// Rounds of the supervisor between two times of forgetting quiet senders: about a minute.
+const PRUNE_EVERY: u32 = 30;
+
+/// What is due after the supervisor's rounds.
+pub(super) fn tidy(exposition: Exposition, gate: Gate) -> impl Fn() + Send + Sync + 'static {
+    let rounds = AtomicU32::new(0);
+    move || {
+        exposition.tidy();
+        if rounds.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == 0 {
+            gate.prune();
+        }
+    }
+}
+
 /// Everything that REST is made of.
 pub(super) struct Rest<'a> {
     pub(super) settings: &'a Settings,
@@ -61,6 +76,7 @@ pub(super) struct Rest<'a> {
     pub(super) mailbox: Mailbox,
     pub(super) authenticator: Authenticator,
     pub(super) identity: &'a Identity,
+    pub(super) gate: Gate,
     pub(super) setup_code: Option<SetupCode>,
     pub(super) setup_file: PathBuf,
     pub(super) probe: Arc<dyn Probe>,
@@ -69,7 +85,6 @@ pub(super) struct Rest<'a> {
 impl Rest<'_> {
     pub(super) fn router(self) -> anyhow::Result<axum::Router> {
         let accounts = &self.settings.accounts;
-        let limits = &self.settings.limits;
         let present = self.present_hash()?;
         let passwords = Passwords::calibrate(accounts.hash_target_ms.duration(), present.as_deref())?;
         let file = self.setup_file;
@@ -94,7 +109,7 @@ impl Rest<'_> {
                 identity: Arc::new(identity),
                 probe: self.probe,
             },
-            gate: Gate::new(limits.requests_per_second.0, limits.request_burst.0),
+            gate: self.gate,
         };
         Ok(api::router(state))
     }

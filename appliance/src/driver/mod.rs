@@ -17,7 +17,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use callbox_core::exchange::{Answer, Exchange, Input, Output, ReplyId, Ticket};
-use callbox_core::id::SocketId;
+use callbox_core::id::{CallId, SocketId};
 use callbox_core::journal::Body;
 use callbox_core::unit::{Now, Timestamp};
 use callbox_core::wire::{CallView, Reject};
@@ -42,6 +42,9 @@ pub trait Journal: Send + 'static {
     /// # Errors
     /// [`NotTaken`]
     fn commit(&self, ticket: Ticket, at: Timestamp, events: Vec<Body>) -> Result<(), NotTaken>;
+
+    /// The media server holds nothing of this call, whose end is stored (F5). Never waits.
+    fn released(&self, call: CallId);
 }
 
 /// Owns the exchange.
@@ -134,9 +137,16 @@ impl<J: Journal> Driver<J> {
     }
 
     fn handle(&mut self, input: Input, now: Now) {
-        self.tally.outcome(&input);
-        self.exchange.handle(input, now);
+        self.feed(input, now);
         self.carry_out(now);
+    }
+
+    fn feed(&mut self, input: Input, now: Now) {
+        for call in self.tally.outcome(&input) {
+            // There is no media server yet, so nothing is held.
+            self.journal.released(call);
+        }
+        self.exchange.handle(input, now);
     }
 
     /// Carries out what the exchange wants, and feeds back what comes of it, until nothing is left.
@@ -146,8 +156,7 @@ impl<J: Journal> Driver<J> {
                 self.dispatch(output, now);
             }
             let Some(input) = self.own.pop_front() else { return };
-            self.tally.outcome(&input);
-            self.exchange.handle(input, now);
+            self.feed(input, now);
         }
     }
 
@@ -172,7 +181,6 @@ impl<J: Journal> Driver<J> {
             // Nobody carries a push yet; the pending ring itself is the exchange's.
             Output::Wake { .. } => self.tally.wake(),
             Output::StopWaking { .. } => {}
-            // There is no media server yet, so there is nothing that could take time.
             Output::ReleasePipeline { call } => self.own.push_back(Input::PipelineReleased { call }),
         }
     }

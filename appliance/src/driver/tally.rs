@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use callbox_core::exchange::{Input, Ticket};
+use callbox_core::id::CallId;
 use callbox_core::journal::{Body, Refusal};
 use callbox_core::wire::EndReason;
 use metrics::{Counter, counter};
@@ -12,7 +13,7 @@ enum Counted {
     Initiated,
     Answered,
     Refused(Refusal),
-    Ended(EndReason),
+    Ended(CallId, EndReason),
 }
 
 pub(super) struct Tally {
@@ -47,15 +48,21 @@ impl Tally {
         self.waiting.insert(ticket, events.iter().filter_map(counted).collect());
     }
 
-    pub(super) fn outcome(&mut self, input: &Input) {
+    /// Counts what is stored now, and answers the calls whose end is.
+    pub(super) fn outcome(&mut self, input: &Input) -> Vec<CallId> {
+        let mut ended = Vec::new();
         if let Input::Committed { ticket } = input {
             for counted in self.waiting.remove(ticket).unwrap_or_default() {
                 self.count(counted);
+                if let Counted::Ended(call, _) = counted {
+                    ended.push(call);
+                }
             }
         } else if let Input::CommitRefused { ticket } = input {
             // What still matters comes again under another ticket.
             self.waiting.remove(ticket);
         }
+        ended
     }
 
     fn count(&self, counted: Counted) {
@@ -65,7 +72,7 @@ impl Tally {
             Counted::Refused(why) => {
                 counter!("callbox_calls_refused_total", "reason" => refusal(why)).increment(1);
             }
-            Counted::Ended(why) => {
+            Counted::Ended(_, why) => {
                 counter!("callbox_calls_ended_total", "reason" => end_reason(why)).increment(1);
             }
         }
@@ -78,7 +85,7 @@ const fn counted(event: &Body) -> Option<Counted> {
         Body::CallInitiated { .. } => Some(Counted::Initiated),
         Body::CallAnswered { .. } => Some(Counted::Answered),
         Body::CallRefused { why, .. } => Some(Counted::Refused(*why)),
-        Body::CallEnded { reason, .. } => Some(Counted::Ended(*reason)),
+        Body::CallEnded { call, reason, .. } => Some(Counted::Ended(*call, *reason)),
         _ => None,
     }
 }

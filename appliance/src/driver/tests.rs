@@ -41,6 +41,7 @@ fn entry(number: u8) -> DirectoryEntry {
 struct TestJournal {
     committed: mpsc::UnboundedSender<Ticket>,
     full: Arc<std::sync::atomic::AtomicBool>,
+    released: Arc<Mutex<Vec<CallId>>>,
 }
 
 impl Journal for TestJournal {
@@ -49,6 +50,10 @@ impl Journal for TestJournal {
             return Err(NotTaken);
         }
         self.committed.send(ticket).map_err(|_| NotTaken)
+    }
+
+    fn released(&self, call: CallId) {
+        self.released.lock().unwrap().push(call);
     }
 }
 
@@ -70,6 +75,7 @@ impl Line for TestLine {
 struct Bench {
     mailbox: Mailbox,
     full: Arc<std::sync::atomic::AtomicBool>,
+    released: Arc<Mutex<Vec<CallId>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -78,7 +84,8 @@ impl Bench {
         let (mailbox, inbox) = Mailbox::new();
         let (committed, mut tickets) = mpsc::unbounded_channel();
         let full = Arc::default();
-        let journal = TestJournal { committed, full: Arc::clone(&full) };
+        let released = Arc::default();
+        let journal = TestJournal { committed, full: Arc::clone(&full), released: Arc::clone(&released) };
         let exchange = Exchange::new(Options { max_calls: 10 }, (1..=3).map(entry).collect());
         let start = tokio::time::Instant::now();
         let clock = move || Now {
@@ -93,7 +100,7 @@ impl Bench {
                 writer.committed(Notice::Committed(ticket));
             }
         });
-        Self { mailbox, full, task }
+        Self { mailbox, full, released, task }
     }
 
     async fn plug_in(
@@ -160,6 +167,7 @@ async fn a_call_rings_and_the_end_of_the_box_ends_it() {
     assert!(
         matches!(&*ended, ServerEvent::CallEnded(end) if end.reason == callbox_core::wire::EndReason::BoxShutdown)
     );
+    assert_eq!(*bench.released.lock().unwrap(), [initiated.call]);
     assert_eq!(bench.mailbox.counts().await.unwrap().calls, 0);
     assert_eq!(bench.initiate(1, 3).await.unwrap_err().code, Code::BoxFull);
     drop(bench.mailbox);
@@ -197,7 +205,7 @@ async fn a_slow_line_is_closed_and_counts_as_gone() {
 async fn timeouts_are_kept_without_messages() {
     let (mailbox, inbox) = Mailbox::new();
     let (committed, mut tickets) = mpsc::unbounded_channel();
-    let journal = TestJournal { committed, full: Arc::default() };
+    let journal = TestJournal { committed, full: Arc::default(), released: Arc::default() };
     let exchange = Exchange::new(Options { max_calls: 10 }, (1..=3).map(entry).collect());
     let start = tokio::time::Instant::now();
     let clock =
@@ -210,7 +218,7 @@ async fn timeouts_are_kept_without_messages() {
             writer.post(Message::Input { input, reply: None }).await.unwrap();
         }
     });
-    let bench = Bench { mailbox, full: Arc::default(), task: driver };
+    let bench = Bench { mailbox, full: Arc::default(), released: Arc::default(), task: driver };
     assert!(bench.initiate(1, 2).await.is_ok());
     assert_eq!(bench.mailbox.counts().await.unwrap().calls, 1);
     // No call-user came: the call fails by itself after 10 s.
