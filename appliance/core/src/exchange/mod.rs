@@ -368,3 +368,6 @@ impl Exchange {
         facts
     }
 }
+
+#[cfg(test)]
+mod tests;
