@@ -1,5 +1,5 @@
-//! Puts the build time and the web pages into the program. A box without a clock battery knows at least that it is
-//! later than its build.
+//! Puts the build time into the program: a box without a clock battery knows at least that it is later than that.
+//! Embeds the web pages (`build/pages.rs`).
 
 #[path = "build/pages.rs"]
 mod pages;
@@ -7,6 +7,11 @@ mod pages;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 fn main() {
+    build_time();
+    pages::embed();
+}
+
+fn build_time() {
     println!("cargo:rerun-if-env-changed=SOURCE_DATE_EPOCH");
     println!("cargo:rerun-if-changed=build.rs");
     // Reproducible builds name the time themselves (reproducible-builds.org, SOURCE_DATE_EPOCH).
@@ -14,5 +19,4 @@ fn main() {
     let seconds = named
         .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()));
     println!("cargo:rustc-env=CALLBOX_BUILD_TIME={seconds}");
-    pages::embed();
 }

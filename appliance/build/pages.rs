@@ -11,7 +11,7 @@ const STUB: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\"
 const PAGES: [&str; 4] = ["admin.html", "index.html", "phone.html", "setup.html"];
 
 /// Writes `OUT_DIR/pages.rs`.
-pub fn embed() {
+pub(crate) fn embed() {
     println!("cargo:rerun-if-changed=build/pages.rs");
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());

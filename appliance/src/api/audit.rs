@@ -124,7 +124,7 @@ fn actor(actor: &Actor) -> String {
               (status = 403, description = "`forbidden`")))]
 pub(super) async fn list_audit(
     State(area): State<OperationsArea>,
-    Admin(_): Admin,
+    Admin(_caller): Admin,
     query: PageQuery<u64>,
     conditional: Conditional,
 ) -> Result<Response, Problem> {

@@ -227,6 +227,6 @@ pub(super) struct IceServersView {
 /// Short-lived credentials of the box's relay; empty while no relay runs.
 #[utoipa::path(get, path = "/api/ice-servers", operation_id = "iceServers", tag = "calls", security(("bearer" = [])),
     responses((status = 200, description = "The servers.", body = IceServersView)))]
-pub(super) async fn ice_servers(SignedIn(_): SignedIn) -> axum::Json<IceServersView> {
+pub(super) async fn ice_servers(SignedIn(_caller): SignedIn) -> axum::Json<IceServersView> {
     axum::Json(IceServersView { ice_servers: ice() })
 }

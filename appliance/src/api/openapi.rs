@@ -47,9 +47,10 @@ fn codes(operation: &Operation) -> Vec<Code> {
         codes.extend([Code::MalformedJson, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::InvalidInput]);
     }
     for parameter in operation.parameters.iter().flatten() {
+        let RefOr::T(parameter) = parameter else { continue };
         match parameter.parameter_in {
             ParameterIn::Path => codes.push(Code::NotFound),
-            ParameterIn::Query => codes.push(Code::InvalidInput),
+            ParameterIn::Query | ParameterIn::QueryString => codes.push(Code::InvalidInput),
             ParameterIn::Header | ParameterIn::Cookie => {}
         }
     }
@@ -61,11 +62,11 @@ fn give_bodies(operation: &mut Operation) {
         let RefOr::T(response) = response else { continue };
         if status.starts_with(['4', '5']) && response.content.is_empty() {
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-            response.content.insert(PROBLEM_JSON.to_owned(), content);
+            response.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(content));
         }
         if status == "429" {
             let seconds = ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer)).build();
-            let header = HeaderBuilder::new().schema(seconds).description(Some("Seconds to wait.")).build();
+            let header = HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds to wait.")).build();
             response.headers.insert("Retry-After".to_owned(), header.into());
         }
     }

@@ -127,7 +127,7 @@ fn check(body: &SetupBody, faults: &mut Faults) -> Option<Wizard> {
     responses((status = 201, description = "The box is set up and the admin signed in.", body = SignedInAnswer),
               (status = 403, description = "`invalid_setup_code`"), (status = 409, description = "`already_set_up`")))]
 pub(super) async fn setup(
-    _: NotSetUp,
+    _first: NotSetUp,
     State(area): State<AccountsArea>,
     sender: Sender,
     Json(body): Json<SetupBody>,

@@ -13,7 +13,7 @@ use crate::mailbox::Mailbox;
 use crate::store::Store;
 
 /// Everything REST needs. Cheap to clone.
-#[derive(Clone, FromRef)]
+#[derive(Clone)]
 pub struct ApiState {
     /// Accounts and sign-in.
     pub accounts: AccountsArea,
@@ -24,6 +24,17 @@ pub struct ApiState {
     /// Rate limits.
     pub gate: Gate,
 }
+
+macro_rules! areas {
+    ($($field:ident: $area:ty),+) => {
+        $(impl FromRef<ApiState> for $area {
+            fn from_ref(state: &ApiState) -> Self {
+                state.$field.clone()
+            }
+        })+
+    };
+}
+areas!(accounts: AccountsArea, calls: CallsArea, operations: OperationsArea, gate: Gate);
 
 /// What accounts need.
 #[derive(Clone)]
