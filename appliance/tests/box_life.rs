@@ -1,5 +1,6 @@
 //! The program as somebody starts it: lines, signals, exit status.
 
+#[allow(dead_code, reason = "shared by the tests, each of which uses a part")]
 mod phone;
 
 use std::io::{BufRead, BufReader};
@@ -24,8 +25,13 @@ struct Started {
 
 impl Started {
     fn new(data_dir: &Path) -> Self {
+        Self::with_workers(data_dir, "2")
+    }
+
+    fn with_workers(data_dir: &Path, workers: &str) -> Self {
         let mut child = callbox(&["serve", "--https", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
+            .env("CALLBOX_WORKERS", workers)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -117,7 +123,8 @@ async fn the_setup_code_is_printed_until_it_is_used() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_tells_running_calls_and_stores_their_end() {
     let dir = tempfile::tempdir().unwrap();
-    let first = Started::new(dir.path());
+    // The single-threaded runtime, where anything that blocks would block everything.
+    let first = Started::with_workers(dir.path(), "1");
     let code = first.after("setup code: ").unwrap().to_owned();
     let phone = first.phone().await;
     let setup = json!({"code": code, "boxName": "Office",
@@ -173,7 +180,7 @@ async fn a_lost_admin_password_is_not_a_lost_box() {
     let second = Started::new(dir.path());
     let phone = second.phone().await;
     phone.signed_in("admin", &password).await;
-    let before = Phone { token: before.token, ..phone };
+    let before = phone.with_token(&before.token);
     assert_eq!(before.ask("GET", "/api/users/me", None).await.status, 401, "signed out everywhere");
     second.signal(Signal::SIGKILL);
     second.wait();

@@ -21,7 +21,7 @@ use crate::store::{OpenError, Snapshot, Store, StoreOptions, UserPatch, UserRow}
 ///
 /// # Errors
 /// The box runs, there is no such admin, or the new password is not acceptable.
-pub async fn reset_password(options: &ResetPasswordOptions) -> anyhow::Result<()> {
+pub(super) async fn reset_password(options: &ResetPasswordOptions) -> anyhow::Result<()> {
     let serve = ServeOptions {
         config: options.config.clone(),
         data_dir: options.data_dir.clone(),

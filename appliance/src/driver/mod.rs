@@ -218,7 +218,7 @@ impl<J: Journal> Driver<J> {
         let counts = self.exchange.counts();
         if counts.calls == 0 && !counts.unsaved {
             for waiting in self.quiet.drain(..) {
-                drop(waiting.send(()));
+                let _ = waiting.send(());
             }
         }
     }

@@ -119,6 +119,21 @@ fn ring() -> Arc<ServerEvent> {
     }))
 }
 
+impl Client {
+    /// The Engine.IO connection, without a Socket.IO handshake.
+    async fn open(addr: SocketAddr) -> Self {
+        Self::over(tokio::net::TcpStream::connect(addr).await.unwrap()).await
+    }
+
+    async fn connect(addr: SocketAddr, auth: &str) -> Result<Self, String> {
+        Self::connect_to(addr, "", auth).await
+    }
+
+    async fn connect_to(addr: SocketAddr, namespace: &str, auth: &str) -> Result<Self, String> {
+        Self::open(addr).await.join(namespace, auth).await
+    }
+}
+
 /// One HTTP request on its own connection; gives the whole answer as text.
 async fn http(addr: SocketAddr, method: &str, path: &str, body: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(addr).await.unwrap();

@@ -1,6 +1,7 @@
 //! A phone as the box sees one: TLS with the box's own CA as its only trust, HTTP/1.1 and Socket.IO.
 
 #[path = "../../src/signaling/tests/client.rs"]
+#[allow(dead_code, reason = "shared with the unit tests of signaling, which use more of it")]
 mod client;
 
 use std::net::SocketAddr;
@@ -19,28 +20,28 @@ use tokio_rustls::client::TlsStream;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What an HTTP answer came to.
-pub struct Answer {
-    pub status: u16,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text))
     }
 }
 
 /// A phone that may be signed in.
 #[derive(Clone)]
-pub struct Phone {
+pub(crate) struct Phone {
     https: SocketAddr,
     tls: TlsConnector,
-    pub token: String,
+    pub(crate) token: String,
 }
 
 impl Phone {
     /// Trusts the CA that the plain port hands out.
-    pub async fn trusting(https: SocketAddr, http: SocketAddr) -> Self {
+    pub(crate) async fn trusting(https: SocketAddr, http: SocketAddr) -> Self {
         let mut stream = TcpStream::connect(http).await.unwrap();
         let pem = exchange(&mut stream, &head("GET", "/ca.pem", "", 0)).await;
         assert_eq!(pem.status, 200);
@@ -61,7 +62,7 @@ impl Phone {
     }
 
     /// One request on its own connection.
-    pub async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let mut request = head(method, path, &self.token, body.len());
         request.push_str(&body);
@@ -69,21 +70,26 @@ impl Phone {
     }
 
     /// A request that must succeed.
-    pub async fn must(&self, method: &str, path: &str, body: Value) -> Value {
+    pub(crate) async fn must(&self, method: &str, path: &str, body: Value) -> Value {
         let answer = self.ask(method, path, Some(body)).await;
         assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text);
         if answer.text.is_empty() { Value::Null } else { answer.json() }
     }
 
+    /// The same phone with another access token.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self.clone() }
+    }
+
     /// The same phone after signing in.
-    pub async fn signed_in(&self, username: &str, password: &str) -> Self {
+    pub(crate) async fn signed_in(&self, username: &str, password: &str) -> Self {
         let body = json!({"username": username, "password": password, "device": {"name": "Marker Phone", "platform": "test"}});
         let answer = self.must("POST", "/api/auth/login", body).await;
-        Self { token: answer["accessToken"].as_str().unwrap().to_owned(), ..self.clone() }
+        self.with_token(answer["accessToken"].as_str().unwrap())
     }
 
     /// A socket that got its `session`.
-    pub async fn socket(&self) -> Socket {
+    pub(crate) async fn socket(&self) -> Socket {
         let auth = json!({"token": self.token}).to_string();
         let client = client::Client::over(self.dial().await).await.join("", &auth).await.unwrap();
         let mut socket = Socket { client, next_ack: 0 };
@@ -92,7 +98,7 @@ impl Phone {
     }
 
     /// The code of a refused handshake.
-    pub async fn refused_socket(&self) -> String {
+    pub(crate) async fn refused_socket(&self) -> String {
         let auth = json!({"token": self.token}).to_string();
         let client = client::Client::over(self.dial().await).await.join("", &auth).await;
         client.err().expect("not refused")
@@ -100,21 +106,21 @@ impl Phone {
 }
 
 /// A connected Socket.IO client.
-pub struct Socket {
+pub(crate) struct Socket {
     client: client::Client<TlsStream<TcpStream>>,
     next_ack: u64,
 }
 
 impl Socket {
     /// Says something without waiting for its ack.
-    pub async fn say(&mut self, event: &str, payload: Value) {
+    pub(crate) async fn say(&mut self, event: &str, payload: Value) {
         self.next_ack += 1;
         let packet = format!("42{}{}", self.next_ack, json!([event, payload]));
         self.client.send(&packet).await;
     }
 
     /// The payload of the next event with this name; acks on the way are skipped, rings are acknowledged.
-    pub async fn until(&mut self, event: &str) -> Value {
+    pub(crate) async fn until(&mut self, event: &str) -> Value {
         loop {
             let text = self.client.text().await;
             let Some(rest) = text.strip_prefix("42") else { continue };

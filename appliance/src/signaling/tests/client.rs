@@ -1,6 +1,5 @@
 //! The smallest Socket.IO client: packets as text over one WebSocket, and plain HTTP for polling.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -14,21 +13,6 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 pub(super) struct Client<S = TcpStream> {
     ws: WebSocketStream<S>,
-}
-
-impl Client {
-    /// The Engine.IO connection, without a Socket.IO handshake.
-    pub(super) async fn open(addr: SocketAddr) -> Self {
-        Self::over(TcpStream::connect(addr).await.unwrap()).await
-    }
-
-    pub(super) async fn connect(addr: SocketAddr, auth: &str) -> Result<Self, String> {
-        Self::connect_to(addr, "", auth).await
-    }
-
-    pub(super) async fn connect_to(addr: SocketAddr, namespace: &str, auth: &str) -> Result<Self, String> {
-        Self::open(addr).await.join(namespace, auth).await
-    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
