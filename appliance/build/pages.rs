@@ -34,7 +34,8 @@ pub(crate) fn embed() {
     }
     files.sort();
     let table = out.join("pages.rs");
-    fs::write(&table, source(&files)).unwrap_or_else(|error| panic!("cannot write {}: {error}", table.display()));
+    fs::write(&table, source(&files))
+        .unwrap_or_else(|error| panic!("cannot write {}: {error}", table.display()));
 }
 
 fn collect(root: &Path, dir: &Path, files: &mut Vec<(String, PathBuf)>) {
@@ -52,9 +53,9 @@ fn collect(root: &Path, dir: &Path, files: &mut Vec<(String, PathBuf)>) {
 fn source(files: &[(String, PathBuf)]) -> String {
     let mut text = String::from("static PAGES: &[Page] = &[\n");
     for (name, path) in files {
-        let is_compressed_form = [".br", ".gz"]
-            .iter()
-            .any(|ending| name.strip_suffix(ending).is_some_and(|plain| files.iter().any(|(other, _)| other == plain)));
+        let is_compressed_form = [".br", ".gz"].iter().any(|ending| {
+            name.strip_suffix(ending).is_some_and(|plain| files.iter().any(|(other, _)| other == plain))
+        });
         if is_compressed_form {
             continue;
         }
@@ -79,5 +80,7 @@ fn source(files: &[(String, PathBuf)]) -> String {
 
 /// FNV-1a, 64 bits: tells versions of a file apart, nothing more.
 fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -17,7 +17,8 @@ const AT_ONCE: usize = 2;
 const WAITING: usize = 20;
 /// Memory (KiB) and passes, from the least that is ever used (OWASP) to what a fast machine does; each costs
 /// about twice the one before it, so that a noisy measurement seldom changes the step.
-const STEPS: [(u32, u32); 5] = [(19 * 1024, 2), (38 * 1024, 2), (64 * 1024, 2), (64 * 1024, 4), (64 * 1024, 8)];
+const STEPS: [(u32, u32); 5] =
+    [(19 * 1024, 2), (38 * 1024, 2), (64 * 1024, 2), (64 * 1024, 4), (64 * 1024, 8)];
 /// Two hashes at once share the memory bus: alone, one may take this part of the target.
 const ALONE_PERCENT: u128 = 60;
 const SALT: usize = 16;
@@ -81,7 +82,9 @@ impl Passwords {
                 break;
             }
         }
-        let fits = |step: (u32, u32)| cost(step) * least.as_micros() * 100 <= cost(STEPS[0]) * target.as_micros() * ALONE_PERCENT;
+        let fits = |step: (u32, u32)| {
+            cost(step) * least.as_micros() * 100 <= cost(STEPS[0]) * target.as_micros() * ALONE_PERCENT
+        };
         let kept = present.and_then(step_of).filter(|step| STEPS.contains(step) && fits(*step));
         let chosen = kept.or_else(|| STEPS.into_iter().rev().find(|step| fits(*step))).unwrap_or(STEPS[0]);
         tracing::info!(
@@ -242,7 +245,10 @@ mod tests {
     async fn other_parameters_are_noticed() {
         let old = Passwords::with_params(Params::new(32, 2, 1, Some(OUTPUT)).unwrap()).unwrap();
         let stored = old.hash("correct horse").await.unwrap();
-        assert_eq!(Passwords::feeble().verify("correct horse", Some(&stored)).await, Ok(Verdict::RightButDated));
+        assert_eq!(
+            Passwords::feeble().verify("correct horse", Some(&stored)).await,
+            Ok(Verdict::RightButDated)
+        );
     }
 
     #[test]

@@ -74,7 +74,6 @@ impl TokenDesk {
         verify(token, &self.issuer, |kid| (kid == self.kid).then_some(self.verifying), now)
     }
 
-
     fn mac(&self, bytes: &[u8]) -> [u8; 32] {
         let tag = hmac::sign(&self.refresh, bytes);
         let mut out = [0; 32];

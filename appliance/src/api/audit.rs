@@ -73,7 +73,8 @@ impl AuditEntry {
                 line.by = Some(actor(by));
             }
             Body::EnrolmentUsed { session, .. } => line.session_id = Some(session.to_string()),
-            Body::CallInitiated { call, caller, callee, .. } | Body::CallRefused { call, caller, callee, .. } => {
+            Body::CallInitiated { call, caller, callee, .. }
+            | Body::CallRefused { call, caller, callee, .. } => {
                 line.call_id = Some(call.to_string());
                 line.by = Some(caller.to_string());
                 line.user_id = Some(callee.to_string());

@@ -39,7 +39,11 @@ pub(super) fn seen_by(view: CallView, user: UserId) -> CallView {
 }
 
 /// What the store knows of a call.
-pub(super) fn from_record(row: &CallRow, user: UserId, names: &mut Names<'_>) -> Result<CallView, StoreError> {
+pub(super) fn from_record(
+    row: &CallRow,
+    user: UserId,
+    names: &mut Names<'_>,
+) -> Result<CallView, StoreError> {
     Ok(CallView {
         call_id: row.call,
         room_id: row.room,
@@ -63,9 +67,5 @@ pub(super) fn from_record(row: &CallRow, user: UserId, names: &mut Names<'_>) ->
 }
 
 fn direction(user: UserId, caller: UserId, callee: UserId) -> Option<Direction> {
-    if user == caller {
-        Some(Direction::Outgoing)
-    } else {
-        (user == callee).then_some(Direction::Incoming)
-    }
+    if user == caller { Some(Direction::Outgoing) } else { (user == callee).then_some(Direction::Incoming) }
 }

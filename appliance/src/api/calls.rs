@@ -76,14 +76,16 @@ pub(super) async fn initiate_call(
     Json(body): Json<InitiateBody>,
 ) -> Result<Response, Problem> {
     let mut faults = Faults::default();
-    let target = faults.required("targetUserId", body.target_user_id.as_deref(), |text| match UserId::parse(text) {
-        Ok(user) if user == caller.user => Err(FieldCode::Mismatch),
-        Ok(user) => Ok(user),
-        Err(_) if text.is_empty() => Err(FieldCode::Required),
-        Err(_) => Err(FieldCode::Invalid),
-    });
+    let target =
+        faults.required("targetUserId", body.target_user_id.as_deref(), |text| match UserId::parse(text) {
+            Ok(user) if user == caller.user => Err(FieldCode::Mismatch),
+            Ok(user) => Ok(user),
+            Err(_) if text.is_empty() => Err(FieldCode::Required),
+            Err(_) => Err(FieldCode::Invalid),
+        });
     let media = body.media.unwrap_or(Media { audio: true, video: false });
-    let media = faults.checked("media", if media.audio || media.video { Ok(media) } else { Err(FieldCode::Required) });
+    let media = faults
+        .checked("media", if media.audio || media.video { Ok(media) } else { Err(FieldCode::Required) });
     let (target, media) = faults.finish(target.zip(media))?;
 
     let request = Initiate {

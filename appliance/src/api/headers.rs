@@ -35,8 +35,10 @@ pub(super) async fn finish(route: Option<MatchedPath>, request: Request, next: N
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let route = route.map_or_else(|| "other".to_owned(), |route| route.as_str().to_owned());
     let status = response.status().as_u16().to_string();
-    metrics::counter!("callbox_api_requests_total", "route" => route.clone(), "status" => status).increment(1);
-    metrics::histogram!("callbox_api_request_seconds", "route" => route).record(start.elapsed().as_secs_f64());
+    metrics::counter!("callbox_api_requests_total", "route" => route.clone(), "status" => status)
+        .increment(1);
+    metrics::histogram!("callbox_api_request_seconds", "route" => route)
+        .record(start.elapsed().as_secs_f64());
     response
 }
 

@@ -58,12 +58,14 @@ pub fn openapi_json() -> String {
 }
 
 /// Everything that the https listener answers, except `/socket.io/`.
-#[must_use]
 pub fn router(state: ApiState) -> Router {
     let (routes, _) = documented().split_for_parts();
     let document: axum::body::Bytes = openapi_json().into();
     routes
-        .route("/api/openapi.json", axum::routing::get(move || std::future::ready(described(document.clone()))))
+        .route(
+            "/api/openapi.json",
+            axum::routing::get(move || std::future::ready(described(document.clone()))),
+        )
         .fallback(pages::serve)
         .method_not_allowed_fallback(|| std::future::ready(Problem::new(Code::MethodNotAllowed)))
         .layer(middleware::from_fn_with_state(state.gate.clone(), limits::limit))
@@ -80,7 +82,11 @@ fn documented() -> OpenApiRouter<ApiState> {
     let mut head = openapi::head(env!("CARGO_PKG_VERSION"));
     let components = head.components.get_or_insert_with(Default::default);
     components.schemas.extend(problem_schemas());
-    OpenApiRouter::with_openapi(head)
+    OpenApiRouter::with_openapi(head).merge(account_routes()).merge(call_routes()).merge(operation_routes())
+}
+
+fn account_routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
         .routes(routes!(setup::get_box))
         .routes(routes!(setup::setup))
         .routes(routes!(sign_in::login))
@@ -94,12 +100,20 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(users::get_user, users::patch_user, users::delete_user))
         .routes(routes!(sessions::list_user_sessions))
         .routes(routes!(enrolment::issue_enrolment))
+}
+
+fn call_routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
         .routes(routes!(calls::list_calls))
         .routes(routes!(calls::initiate_call))
         .routes(routes!(calls::active_calls))
         .routes(routes!(calls::get_call))
         .routes(routes!(calls::set_recording))
         .routes(routes!(calls::ice_servers))
+}
+
+fn operation_routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
         .routes(routes!(audit::list_audit))
         .routes(routes!(health::health))
         .routes(routes!(health::healthz))

@@ -4,7 +4,7 @@ use callbox_core::wire::Code;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayItems, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Info, OpenApi, Ref, RefOr, ResponseBuilder};
 
@@ -13,7 +13,8 @@ use super::problem::PROBLEM_JSON;
 /// The document's head.
 pub(super) fn head(version: &str) -> OpenApi {
     let mut info = Info::new("Callbox", version);
-    info.description = Some("The telephone system of a small office in one box. Errors are RFC 9457 problems.".to_owned());
+    info.description =
+        Some("The telephone system of a small office in one box. Errors are RFC 9457 problems.".to_owned());
     let mut document = OpenApi::new(info, utoipa::openapi::Paths::new());
     let components = document.components.get_or_insert_with(Default::default);
     components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
@@ -23,8 +24,7 @@ pub(super) fn head(version: &str) -> OpenApi {
 /// Adds the errors that follow from an operation's form, and gives every error its body.
 pub(super) fn complete(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
-        let operations =
-            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             for code in codes(operation) {
                 let status = code.status().to_string();
@@ -33,6 +33,21 @@ pub(super) fn complete(document: &mut OpenApi) {
                 });
             }
             give_bodies(operation);
+        }
+    }
+    name_items(document);
+}
+
+/// Generic pages hold a copy of their items' schema; a reference makes one type of it in a generated client.
+fn name_items(document: &mut OpenApi) {
+    let Some(components) = &mut document.components else { return };
+    let known: Vec<String> = components.schemas.keys().cloned().collect();
+    for (name, schema) in &mut components.schemas {
+        let item = name.strip_prefix("Page_").filter(|item| known.iter().any(|name| name == item));
+        if let (Some(item), RefOr::T(Schema::Object(page))) = (item, schema)
+            && let Some(RefOr::T(Schema::Array(list))) = page.properties.get_mut("items")
+        {
+            list.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(item).into()));
         }
     }
 }
@@ -44,7 +59,12 @@ fn codes(operation: &Operation) -> Vec<Code> {
         codes.push(Code::Unauthorized);
     }
     if operation.request_body.is_some() {
-        codes.extend([Code::MalformedJson, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::InvalidInput]);
+        codes.extend([
+            Code::MalformedJson,
+            Code::PayloadTooLarge,
+            Code::UnsupportedMediaType,
+            Code::InvalidInput,
+        ]);
     }
     for parameter in operation.parameters.iter().flatten() {
         let RefOr::T(parameter) = parameter else { continue };
@@ -66,7 +86,8 @@ fn give_bodies(operation: &mut Operation) {
         }
         if status == "429" {
             let seconds = ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer)).build();
-            let header = HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds to wait.")).build();
+            let header =
+                HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds to wait.")).build();
             response.headers.insert("Retry-After".to_owned(), header.into());
         }
     }

@@ -100,10 +100,16 @@ impl<C: Cursor> PageQuery<C> {
     }
 
     /// Makes the page of at most [`Self::fetch`] rows.
-    pub(super) fn page<R, T>(&self, mut rows: Vec<R>, cursor: impl Fn(&R) -> C, show: impl FnMut(R) -> T) -> Page<T> {
+    pub(super) fn page<R, T>(
+        &self,
+        mut rows: Vec<R>,
+        cursor: impl Fn(&R) -> C,
+        show: impl FnMut(R) -> T,
+    ) -> Page<T> {
         let more = rows.len() > self.limit;
         rows.truncate(self.limit);
-        let next_cursor = rows.last().filter(|_| more).map(|row| URL_SAFE_NO_PAD.encode(cursor(row).to_bytes()));
+        let next_cursor =
+            rows.last().filter(|_| more).map(|row| URL_SAFE_NO_PAD.encode(cursor(row).to_bytes()));
         Page { items: rows.into_iter().map(show).collect(), next_cursor }
     }
 }

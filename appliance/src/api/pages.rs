@@ -54,16 +54,14 @@ fn answer(page: &'static Page, request: &HeaderMap) -> Response {
     let known = request.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let unchanged = known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == page.etag);
     let (bytes, encoding) = choose(page, request);
-    let mut response = if unchanged {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        Response::new(Body::from(bytes))
-    };
+    let mut response =
+        if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { Response::new(Body::from(bytes)) };
     let headers = response.headers_mut();
     headers.insert(header::ETAG, HeaderValue::from_static(page.etag));
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     // The page build puts a hash of the content into the names below assets/.
-    let keep = if page.path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let keep =
+        if page.path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
     if !unchanged {
         if let Ok(kind) = HeaderValue::from_str(&content_type(page.path)) {
@@ -78,11 +76,13 @@ fn answer(page: &'static Page, request: &HeaderMap) -> Response {
 
 /// The smallest form that the client understands.
 fn choose(page: &Page, request: &HeaderMap) -> (&'static [u8], Option<&'static str>) {
-    let accepted = request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accepted =
+        request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let accepts = |name: &str| {
         accepted.split(',').any(|part| {
             let (coding, weight) = part.split_once(';').unwrap_or((part, ""));
-            let refused = weight.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse::<f32>() == Ok(0.0));
+            let refused =
+                weight.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse::<f32>() == Ok(0.0));
             coding.trim().eq_ignore_ascii_case(name) && !refused
         })
     };
@@ -106,7 +106,8 @@ fn content_type(path: &str) -> String {
 mod tests {
     use super::*;
 
-    static PAGE: Page = Page { path: "assets/a.js", etag: "\"e\"", plain: b"plain", br: Some(b"b"), gz: Some(b"g") };
+    static PAGE: Page =
+        Page { path: "assets/a.js", etag: "\"e\"", plain: b"plain", br: Some(b"b"), gz: Some(b"g") };
 
     fn with(accept: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(accept))])

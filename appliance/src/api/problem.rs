@@ -33,10 +33,8 @@ pub(super) struct Problem {
 impl Problem {
     /// The code with its own sentence.
     pub(super) const fn new(code: Code) -> Self {
-        let retry_after = match code {
-            Code::BoxFull | Code::Busy | Code::RateLimited => Some(PAUSE),
-            _ => None,
-        };
+        let waits = matches!(code, Code::BoxFull | Code::Busy | Code::RateLimited);
+        let retry_after = if waits { Some(PAUSE) } else { None };
         Self { code, detail: Cow::Borrowed(code.remedy()), faults: Vec::new(), call: None, retry_after }
     }
 
@@ -64,7 +62,8 @@ impl From<Code> for Problem {
 
 impl From<Reject> for Problem {
     fn from(reject: Reject) -> Self {
-        let faults = reject.field.map(|field| FieldFault::new(field, FieldCode::Invalid)).into_iter().collect();
+        let faults =
+            reject.field.map(|field| FieldFault::new(field, FieldCode::Invalid)).into_iter().collect();
         Self { detail: reject.detail, faults, call: reject.call, ..Self::new(reject.code) }
     }
 }
@@ -116,7 +115,11 @@ impl IntoResponse for Problem {
             status: status.as_u16(),
             detail: &self.detail,
             code: self.code.as_str(),
-            errors: self.faults.iter().map(|fault| FieldProblem { field: &fault.field, code: fault.code.as_str() }).collect(),
+            errors: self
+                .faults
+                .iter()
+                .map(|fault| FieldProblem { field: &fault.field, code: fault.code.as_str() })
+                .collect(),
             call_id: self.call.map(|call| call.to_string()),
         };
         // Strings and numbers always serialise.

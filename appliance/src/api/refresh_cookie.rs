@@ -5,7 +5,8 @@ use http::header;
 use http::request::Parts;
 
 /// Takes the cookie away.
-pub(super) const CLEARED: &str = "callbox_refresh=; Path=/api/auth; Max-Age=0; HttpOnly; Secure; SameSite=Strict";
+pub(super) const CLEARED: &str =
+    "callbox_refresh=; Path=/api/auth; Max-Age=0; HttpOnly; Secure; SameSite=Strict";
 
 /// 400 days, the longest that browsers keep one; a session itself does not end by time.
 pub(super) fn cookie(token: &str) -> String {

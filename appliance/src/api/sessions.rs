@@ -40,17 +40,26 @@ pub(super) struct SessionDevice {
     platform: String,
 }
 
-fn list(area: &AccountsArea, user: UserId, current: SessionId, query: &PageQuery<u64>) -> Result<Page<SessionView>, Problem> {
+fn list(
+    area: &AccountsArea,
+    user: UserId,
+    current: SessionId,
+    query: &PageQuery<u64>,
+) -> Result<Page<SessionView>, Problem> {
     let rows = area.store.read()?.sessions_of(user)?;
     let first = query.after.map_or(0, |place| usize::try_from(place).unwrap_or(usize::MAX));
     let rows: Vec<(u64, SessionRow)> = (1..).zip(rows).skip(first).take(query.fetch()).collect();
-    Ok(query.page(rows, |(place, _)| *place, |(_, row)| SessionView {
-        current: row.id == current,
-        id: row.id,
-        device: SessionDevice { id: row.device, name: row.device_name, platform: row.platform },
-        created_at: row.created_at,
-        last_seen_at: row.last_seen_at,
-    }))
+    Ok(query.page(
+        rows,
+        |(place, _)| *place,
+        |(_, row)| SessionView {
+            current: row.id == current,
+            id: row.id,
+            device: SessionDevice { id: row.device, name: row.device_name, platform: row.platform },
+            created_at: row.created_at,
+            last_seen_at: row.last_seen_at,
+        },
+    ))
 }
 
 /// The caller's own sessions, oldest first.
@@ -98,12 +107,12 @@ pub(super) async fn revoke_session(
 ) -> Result<Response, Problem> {
     let at = area.authenticator.clock().wall();
     let by = Actor::User(caller.user);
-    area.store.end_session(session, caller.viewer(), EndedSession::Revoked, by, at).await.map_err(|error| {
-        match error {
+    area.store.end_session(session, caller.viewer(), EndedSession::Revoked, by, at).await.map_err(
+        |error| match error {
             EndSessionError::NotFound => Code::NotFound.into(),
             EndSessionError::Store(error) => Problem::from(error),
-        }
-    })?;
+        },
+    )?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     if session == caller.session {
         response.headers_mut().insert(header::SET_COOKIE, HeaderValue::from_static(CLEARED));

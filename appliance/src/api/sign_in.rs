@@ -133,11 +133,19 @@ pub(super) struct DeviceView {
 }
 
 /// The answer to everything that signs a device in.
-pub(super) fn welcome(area: &AccountsArea, status: StatusCode, session: &SessionRow, user: UserRow) -> Response {
+pub(super) fn welcome(
+    area: &AccountsArea,
+    status: StatusCode,
+    session: &SessionRow,
+    user: UserRow,
+) -> Response {
     let tokens = area.authenticator.tokens();
     let refresh = tokens.refresh(session);
-    let (refresh_token, set_cookie) =
-        if session.web { (None, HeaderValue::from_str(&cookie(&refresh)).ok()) } else { (Some(refresh), None) };
+    let (refresh_token, set_cookie) = if session.web {
+        (None, HeaderValue::from_str(&cookie(&refresh)).ok())
+    } else {
+        (Some(refresh), None)
+    };
     let answer = SignedInAnswer {
         access_token: tokens.access(session, user.role),
         refresh_token,
@@ -186,7 +194,9 @@ pub(super) async fn login(
 pub(super) fn typed_password(text: &str) -> Result<String, FieldCode> {
     match text.len() {
         0 => Err(FieldCode::Required),
-        bytes if bytes > MAX_PASSWORD_CHARS * 4 || text.chars().count() > MAX_PASSWORD_CHARS => Err(FieldCode::TooLong),
+        bytes if bytes > MAX_PASSWORD_CHARS * 4 || text.chars().count() > MAX_PASSWORD_CHARS => {
+            Err(FieldCode::TooLong)
+        }
         _ => Ok(text.to_owned()),
     }
 }
@@ -271,10 +281,11 @@ async fn rotate(area: &AccountsArea, sender: &Sender, text: &str) -> Result<(Ses
         area.door.failed(None, sender.source, now.instant)?;
         return Err(Code::Unauthorized.into());
     };
-    let rotated = area.store.rotate_refresh(session, generation, now.wall).await.map_err(|error| match error {
-        RotateError::SessionGone | RotateError::Reused => Code::SessionRevoked.into(),
-        RotateError::Store(error) => Problem::from(error),
-    })?;
+    let rotated =
+        area.store.rotate_refresh(session, generation, now.wall).await.map_err(|error| match error {
+            RotateError::SessionGone | RotateError::Reused => Code::SessionRevoked.into(),
+            RotateError::Store(error) => Problem::from(error),
+        })?;
     let user = area.store.read()?.user(rotated.row.user)?.filter(|user| !user.disabled);
     let row = SessionRow { generation: rotated.generation, rotated_at: rotated.rotated_at, ..rotated.row };
     user.map(|user| (row, user)).ok_or_else(|| Code::SessionRevoked.into())

@@ -116,7 +116,12 @@ impl Door {
         self.throttle().check(account, source, now)
     }
 
-    pub(super) fn failed(&self, account: Option<&str>, source: Source, now: Instant) -> Result<(), Throttled> {
+    pub(super) fn failed(
+        &self,
+        account: Option<&str>,
+        source: Source,
+        now: Instant,
+    ) -> Result<(), Throttled> {
         self.throttle().failed(account, source, now)
     }
 

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::Router;
+use axum::body::Body;
 use callbox_core::access::SetupCode;
 use callbox_core::exchange::{Answer, Caller, Initiate, Initiated, Input};
 use callbox_core::id::{CallId, UserId};
@@ -135,7 +135,11 @@ impl TestBox {
                 door: Arc::new(Door::new(32, SetupCode::parse(SETUP_CODE), || {})),
             },
             calls: CallsArea { store: store.clone(), mailbox },
-            operations: OperationsArea { store: store.clone(), identity: Arc::new(identity), probe: Arc::new(TestProbe) },
+            operations: OperationsArea {
+                store: store.clone(),
+                identity: Arc::new(identity),
+                probe: Arc::new(TestProbe),
+            },
             gate,
         };
         Self { router: router(state), store, tokens, millis, _dir: dir }
@@ -235,7 +239,8 @@ async fn drive(mut inbox: mpsc::Receiver<Message>, script: impl Fn(&Message) -> 
                 let _ = reply.send(if let Some(Scripted::Call(call)) = scripted { call } else { None });
             }
             Message::Query(Query::CallsOf { reply, .. }) => {
-                let _ = reply.send(if let Some(Scripted::Calls(calls)) = scripted { calls } else { Vec::new() });
+                let _ =
+                    reply.send(if let Some(Scripted::Calls(calls)) = scripted { calls } else { Vec::new() });
             }
             Message::Query(Query::Presence { reply }) => {
                 let views = if let Some(Scripted::Presence(views)) = scripted { views } else { Vec::new() };
@@ -250,7 +255,9 @@ async fn drive(mut inbox: mpsc::Receiver<Message>, script: impl Fn(&Message) -> 
 
 fn usual(input: &Input) -> Result<Answer, Reject> {
     match input {
-        Input::Initiate { request: Initiate { target, call, room, .. }, .. } if *target != UserId::UNKNOWN => {
+        Input::Initiate { request: Initiate { target, call, room, .. }, .. }
+            if *target != UserId::UNKNOWN =>
+        {
             Ok(Answer::Initiated(Initiated {
                 call: *call,
                 room: *room,

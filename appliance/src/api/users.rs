@@ -93,7 +93,11 @@ async fn presences(calls: &CallsArea) -> Result<BTreeMap<UserId, Presence>, Prob
     Ok(views.into_iter().map(|view| (view.user_id, view.presence)).collect())
 }
 
-pub(super) async fn view(calls: &CallsArea, row: UserRow, viewer: &AuthzContext) -> Result<UserView, Problem> {
+pub(super) async fn view(
+    calls: &CallsArea,
+    row: UserRow,
+    viewer: &AuthzContext,
+) -> Result<UserView, Problem> {
     let presence = presences(calls).await?.get(&row.id).copied().unwrap_or(Presence::Offline);
     Ok(UserView::new(row, presence, viewer))
 }
@@ -112,10 +116,14 @@ pub(super) async fn list_users(
 ) -> Result<Response, Problem> {
     let presences = presences(&calls).await?;
     let rows = accounts.store.read()?.users(query.after.as_deref(), query.fetch())?;
-    let page: Page<UserView> = query.page(rows, |row| row.username.clone(), |row| {
-        let presence = presences.get(&row.id).copied().unwrap_or(Presence::Offline);
-        UserView::new(row, presence, &caller)
-    });
+    let page: Page<UserView> = query.page(
+        rows,
+        |row| row.username.clone(),
+        |row| {
+            let presence = presences.get(&row.id).copied().unwrap_or(Presence::Offline);
+            UserView::new(row, presence, &caller)
+        },
+    );
     Ok(conditional.answer(&page))
 }
 
@@ -199,7 +207,11 @@ pub(super) struct PatchUserBody {
     /// Ends the user's sessions.
     #[schema(min_length = 8, max_length = 256)]
     password: Option<String>,
-    #[schema(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$")]
+    #[schema(
+        min_length = 1,
+        max_length = 128,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     display_name: Option<String>,
     /// `null` takes the number away.
     #[serde(default, deserialize_with = "nullable")]
@@ -231,7 +243,9 @@ pub(super) async fn patch_user(
     let password = faults.optional("password", body.password.as_deref(), Password::parse);
     let display_name = faults.optional("displayName", body.display_name.as_deref(), DisplayName::parse);
     let extension = match &body.extension {
-        Some(Some(text)) => faults.checked("extension", Extension::parse(text)).map(|found| Some(found.into_string())),
+        Some(Some(text)) => {
+            faults.checked("extension", Extension::parse(text)).map(|found| Some(found.into_string()))
+        }
         Some(None) => Some(None),
         None => None,
     };

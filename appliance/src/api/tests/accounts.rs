@@ -32,7 +32,9 @@ async fn made_read_changed_deleted() {
     let same = this.post("/api/users", Some(&admin), same).await.problem(Code::InvalidInput);
     assert_eq!(same["errors"][0], json!({"field": "extension", "code": "already_taken"}));
 
-    let changed = patch(&this, &place, &admin, None, json!({"displayName": "Anna Lee", "extension": null})).await.ok(200);
+    let changed = patch(&this, &place, &admin, None, json!({"displayName": "Anna Lee", "extension": null}))
+        .await
+        .ok(200);
     assert_eq!((changed["displayName"].as_str(), changed["version"].as_u64()), (Some("Anna Lee"), Some(2)));
     assert!(changed["extension"].is_null());
     let delete = request(Method::DELETE, &place, Some(&admin)).header("if-match", "\"v1\"");
@@ -87,7 +89,11 @@ async fn presence_comes_from_the_exchange_and_changes_the_tag() {
     let this = TestBox::with(Gate::new(1_000_000, 1_000_000), move |message| match message {
         Message::Query(Query::Presence { .. }) => Some(Scripted::Presence(
             seen.get()
-                .map(|user| PresenceView { user_id: *user, presence: Presence::InCall, do_not_disturb: false })
+                .map(|user| PresenceView {
+                    user_id: *user,
+                    presence: Presence::InCall,
+                    do_not_disturb: false,
+                })
                 .into_iter()
                 .collect(),
         )),
@@ -107,7 +113,15 @@ async fn presence_comes_from_the_exchange_and_changes_the_tag() {
 async fn users_change_their_own_settings_only() {
     let (this, admin) = TestBox::set_up().await;
     let (id, anna) = this.user(&admin, "anna").await;
-    let me = patch(&this, "/api/users/me", &anna, None, json!({"doNotDisturb": true, "callWaiting": true, "role": "admin"})).await.ok(200);
+    let me = patch(
+        &this,
+        "/api/users/me",
+        &anna,
+        None,
+        json!({"doNotDisturb": true, "callWaiting": true, "role": "admin"}),
+    )
+    .await
+    .ok(200);
     assert_eq!((me["doNotDisturb"].as_bool(), me["callWaiting"].as_bool()), (Some(true), Some(true)));
     assert_eq!(me["role"], "user");
     assert!(me.get("disabled").is_none());
@@ -123,9 +137,12 @@ async fn users_change_their_own_settings_only() {
 async fn a_new_password_ends_the_other_sessions() {
     let (this, admin) = TestBox::set_up().await;
     let (_, anna) = this.user(&admin, "anna").await;
-    let other = this.login("anna", "password of a user").await.ok(200)["accessToken"].as_str().unwrap().to_owned();
+    let other =
+        this.login("anna", "password of a user").await.ok(200)["accessToken"].as_str().unwrap().to_owned();
     let me = "/api/users/me";
-    let body = patch(&this, me, &anna, None, json!({"password": "another password"})).await.problem(Code::InvalidInput);
+    let body = patch(&this, me, &anna, None, json!({"password": "another password"}))
+        .await
+        .problem(Code::InvalidInput);
     assert_eq!(body["errors"][0], json!({"field": "currentPassword", "code": "required"}));
     let wrong = json!({"password": "another password", "currentPassword": "wrong"});
     patch(&this, me, &anna, None, wrong).await.problem(Code::InvalidCredentials);

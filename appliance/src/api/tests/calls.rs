@@ -79,7 +79,10 @@ async fn initiate() {
     let place = reply.header("location").to_owned();
     let call = reply.ok(201);
     assert_eq!(place, format!("/api/calls/{}", call["callId"].as_str().unwrap()));
-    assert_eq!((call["state"].as_str(), call["calleeStatus"].as_str()), (Some("Connecting"), Some("offline")));
+    assert_eq!(
+        (call["state"].as_str(), call["calleeStatus"].as_str()),
+        (Some("Connecting"), Some("offline"))
+    );
     assert_eq!(call["iceServers"], json!([]));
     assert_eq!(call["expiresAt"], "2027-01-15T08:00:30.000Z");
     assert!(call["roomId"].is_string());
@@ -105,16 +108,23 @@ async fn initiate() {
 #[tokio::test]
 async fn what_the_exchange_refuses_is_said_in_its_words() {
     let other = CallId::from_random([5; 16]);
-    for code in [Code::CalleeBusy, Code::CallerBusy, Code::DoNotDisturb, Code::Glare, Code::BoxFull, Code::Busy] {
+    for code in
+        [Code::CalleeBusy, Code::CallerBusy, Code::DoNotDisturb, Code::Glare, Code::BoxFull, Code::Busy]
+    {
         let reject = Reject { call: (code == Code::Glare).then_some(other), ..Reject::new(code) };
         let this = TestBox::with(Gate::new(1_000_000, 1_000_000), move |message| match message {
-            Message::Input { input: Input::Initiate { .. }, .. } => Some(Scripted::Answer(Err(reject.clone()))),
+            Message::Input { input: Input::Initiate { .. }, .. } => {
+                Some(Scripted::Answer(Err(reject.clone())))
+            }
             _ => None,
         });
         let admin = this.wizard().await;
         let body = json!({"targetUserId": UserId::from_random([6; 16]).to_string()});
         let problem = this.post("/api/calls/initiate", Some(&admin), body).await.problem(code);
-        assert_eq!(problem.get("callId").and_then(Value::as_str), (code == Code::Glare).then(|| other.to_string()).as_deref());
+        assert_eq!(
+            problem.get("callId").and_then(Value::as_str),
+            (code == Code::Glare).then(|| other.to_string()).as_deref()
+        );
     }
 }
 
@@ -175,7 +185,9 @@ async fn newest_first_in_pages_and_live_ones_as_they_are() {
     let this = TestBox::with(Gate::new(1_000_000, 1_000_000), move |message| {
         let (caller, callee) = *known.get()?;
         match message {
-            Message::Query(Query::CallsOf { .. }) => Some(Scripted::Calls(vec![live(running, caller, callee)])),
+            Message::Query(Query::CallsOf { .. }) => {
+                Some(Scripted::Calls(vec![live(running, caller, callee)]))
+            }
             Message::Query(Query::Call { call, viewer, .. }) if *call == running => {
                 let may = viewer.is_none_or(|viewer| viewer == caller || viewer == callee);
                 Some(Scripted::Call(may.then(|| Box::new(live(running, caller, callee)))))
@@ -198,7 +210,10 @@ async fn newest_first_in_pages_and_live_ones_as_they_are() {
 
     let first = this.get("/api/calls?limit=2", Some(&anna)).await.ok(200);
     assert_eq!(first["items"][0]["callId"], running.to_string());
-    assert_eq!((first["items"][0]["state"].as_str(), first["items"][0].get("outcome")), (Some("InCall"), None));
+    assert_eq!(
+        (first["items"][0]["state"].as_str(), first["items"][0].get("outcome")),
+        (Some("InCall"), None)
+    );
     assert_eq!(first["items"][0]["direction"], "incoming");
     let cursor = first["nextCursor"].as_str().unwrap();
     let second = this.get(&format!("/api/calls?limit=2&cursor={cursor}"), Some(&anna)).await.ok(200);

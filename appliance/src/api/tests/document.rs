@@ -26,9 +26,30 @@ async fn the_document_is_served_and_describes_every_error() {
         }
     }
     for id in [
-        "login", "refresh", "logout", "listSessions", "revokeSession", "enrol", "listUsers", "createUser", "getUser",
-        "patchUser", "deleteUser", "me", "patchMe", "issueEnrolment", "initiateCall", "getCall", "listCalls",
-        "activeCalls", "setRecording", "iceServers", "box", "setup", "health", "listAudit",
+        "login",
+        "refresh",
+        "logout",
+        "listSessions",
+        "revokeSession",
+        "enrol",
+        "listUsers",
+        "createUser",
+        "getUser",
+        "patchUser",
+        "deleteUser",
+        "me",
+        "patchMe",
+        "issueEnrolment",
+        "initiateCall",
+        "getCall",
+        "listCalls",
+        "activeCalls",
+        "setRecording",
+        "iceServers",
+        "box",
+        "setup",
+        "health",
+        "listAudit",
     ] {
         assert_eq!(operations.iter().filter(|found| *found == id).count(), 1, "{id}");
     }

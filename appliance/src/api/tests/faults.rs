@@ -16,7 +16,9 @@ const JSON: Option<&str> = Some("application/json");
 async fn bodies() {
     let (this, _) = TestBox::set_up().await;
     let login = "/api/auth/login";
-    for text in ["", "{", "{\"username\":5", "nonsense", "{\"username\":\"a\"} x", "{\"username\":\"\\ud800\"}"] {
+    for text in
+        ["", "{", "{\"username\":5", "nonsense", "{\"username\":\"a\"} x", "{\"username\":\"\\ud800\"}"]
+    {
         raw(&this, login, JSON, text).await.problem(Code::MalformedJson);
     }
     raw(&this, login, JSON, vec![b'"', 0xff, b'"']).await.problem(Code::MalformedJson);
@@ -42,14 +44,19 @@ async fn every_wrong_field_is_named() {
     let (this, admin) = TestBox::set_up().await;
     let faults = |body: &Value| -> Vec<(String, String)> {
         let list = body["errors"].as_array().unwrap().iter();
-        list.map(|e| (e["field"].as_str().unwrap().to_owned(), e["code"].as_str().unwrap().to_owned())).collect()
+        list.map(|e| (e["field"].as_str().unwrap().to_owned(), e["code"].as_str().unwrap().to_owned()))
+            .collect()
     };
     let pair = |field: &str, code: &str| (field.to_owned(), code.to_owned());
     let body = this.post("/api/auth/login", None, json!({})).await.problem(Code::InvalidInput);
     assert_eq!(faults(&body), [pair("username", "required"), pair("password", "required")]);
-    let body = this.post("/api/auth/login", None, json!({"username": 5, "password": "x"})).await.problem(Code::InvalidInput);
+    let body = this
+        .post("/api/auth/login", None, json!({"username": 5, "password": "x"}))
+        .await
+        .problem(Code::InvalidInput);
     assert_eq!(faults(&body), [pair("username", "invalid")]);
-    let wrong = json!({"username": "a b", "password": "short", "displayName": "x".repeat(10_000), "extension": "1x"});
+    let wrong =
+        json!({"username": "a b", "password": "short", "displayName": "x".repeat(10_000), "extension": "1x"});
     let body = this.post("/api/users", Some(&admin), wrong).await.problem(Code::InvalidInput);
     assert_eq!(
         faults(&body),
@@ -63,16 +70,21 @@ async fn every_wrong_field_is_named() {
     let wrong = json!({"username": "anna", "password": "long enough", "displayName": "A", "role": "king"});
     let body = this.post("/api/users", Some(&admin), wrong).await.problem(Code::InvalidInput);
     assert_eq!(faults(&body), [pair("role", "invalid")]);
-    let wrong = json!({"username": "x", "password": "y", "device": {"name": "x\u{7}", "platform": "x".repeat(40)}});
+    let wrong =
+        json!({"username": "x", "password": "y", "device": {"name": "x\u{7}", "platform": "x".repeat(40)}});
     let body = this.post("/api/auth/login", None, wrong).await.problem(Code::InvalidInput);
-    assert_eq!(faults(&body), [pair("device.name", "invalid_characters"), pair("device.platform", "too_long")]);
+    assert_eq!(
+        faults(&body),
+        [pair("device.name", "invalid_characters"), pair("device.platform", "too_long")]
+    );
     assert_eq!(this.get("/api/users", Some(&admin)).await.ok(200)["items"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn fields_of_newer_clients_are_tolerated() {
     let (this, _) = TestBox::set_up().await;
-    let body = json!({"username": "admin", "password": ADMIN_PASSWORD, "mood": "good", "device": {"colour": 1}});
+    let body =
+        json!({"username": "admin", "password": ADMIN_PASSWORD, "mood": "good", "device": {"colour": 1}});
     this.post("/api/auth/login", None, body).await.ok(200);
 }
 
@@ -108,7 +120,9 @@ async fn who_asks_is_checked_before_what_is_asked() {
 #[tokio::test]
 async fn pages_of_lists() {
     let (this, admin) = TestBox::set_up().await;
-    for query in ["limit=0", "limit=201", "limit=x", "limit=-1", "cursor=%21", "cursor=abc", "limit=1&limit=2"] {
+    for query in
+        ["limit=0", "limit=201", "limit=x", "limit=-1", "cursor=%21", "cursor=abc", "limit=1&limit=2"]
+    {
         for path in ["/api/calls", "/api/audit"] {
             this.get(&format!("{path}?{query}"), Some(&admin)).await.problem(Code::InvalidInput);
         }
@@ -121,7 +135,13 @@ async fn pages_of_lists() {
     let mut cursor = String::new();
     for _ in 0..10 {
         let page = this.get(&format!("/api/users?limit=2&cursor={cursor}"), Some(&admin)).await.ok(200);
-        seen.extend(page["items"].as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap().to_owned()));
+        seen.extend(
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|user| user["username"].as_str().unwrap().to_owned()),
+        );
         match page["nextCursor"].as_str() {
             Some(next) => cursor = next.to_owned(),
             None => break,

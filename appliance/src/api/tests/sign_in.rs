@@ -153,7 +153,8 @@ async fn tokens_expire_are_forged_and_are_revoked() {
 async fn sessions_are_listed_and_ended_one_by_one() {
     let (this, admin) = TestBox::set_up().await;
     let (_, anna) = this.user(&admin, "anna").await;
-    let other = this.login("anna", "password of a user").await.ok(200)["accessToken"].as_str().unwrap().to_owned();
+    let other =
+        this.login("anna", "password of a user").await.ok(200)["accessToken"].as_str().unwrap().to_owned();
     let list = this.get("/api/auth/sessions", Some(&anna)).await.ok(200);
     let items = list["items"].as_array().unwrap();
     assert_eq!(items.len(), 2);
