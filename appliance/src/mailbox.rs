@@ -146,10 +146,10 @@ impl Mailbox {
     ///
     /// # Errors
     /// The message comes back when the inbox is full. A stopped driver takes everything and does nothing.
-    pub fn try_post(&self, message: Message) -> Result<(), Message> {
+    pub fn try_post(&self, message: Message) -> Result<(), Box<Message>> {
         match self.inbox.try_send(message) {
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
-            Err(mpsc::error::TrySendError::Full(message)) => Err(message),
+            Err(mpsc::error::TrySendError::Full(message)) => Err(Box::new(message)),
         }
     }
 

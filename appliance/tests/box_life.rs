@@ -1,4 +1,5 @@
 //! The program as somebody starts it: lines, signals, exit status.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends by panicking")]
 
 #[allow(dead_code, reason = "shared by the tests, each of which uses a part")]
 mod phone;

@@ -33,7 +33,11 @@ pub(super) fn help(https: SocketAddr, http: SocketAddr) {
 
 /// An address that a program on this machine can use: the loopback for "every address".
 fn reachable(bound: SocketAddr) -> SocketAddr {
-    if bound.ip().is_unspecified() { SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bound.port()) } else { bound }
+    if bound.ip().is_unspecified() {
+        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bound.port())
+    } else {
+        bound
+    }
 }
 
 fn phone_addresses(bound: IpAddr) -> Vec<IpAddr> {

@@ -113,8 +113,11 @@ pub async fn start(settings: &Settings, exposition: Exposition) -> anyhow::Resul
     let served = Arc::new(upkeep.first()?);
 
     let gate = Gate::new(settings.limits.requests_per_second.0, settings.limits.request_burst.0);
-    let supervisor =
-        Supervisor::new(mailbox.clone(), parts::probes(&store), parts::tidy(exposition.clone(), gate.clone()));
+    let supervisor = Supervisor::new(
+        mailbox.clone(),
+        parts::probes(&store),
+        parts::tidy(exposition.clone(), gate.clone()),
+    );
     let authenticator = parts::authenticator(&store, &clock, &keys.identity, keys.tokens);
     let probe = parts::OperationsProbe::new(supervisor.health(), exposition);
     let rest = parts::Rest {

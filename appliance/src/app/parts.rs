@@ -11,7 +11,10 @@ use tokio::sync::watch;
 
 use super::setup_code;
 use crate::accounts::{Authenticator, Clock, Passwords, TokenDesk};
-use crate::api::{self, AccountsArea, ApiState, BoxIdentity, CallsArea, Door, Gate, HealthReport, HealthState, OperationsArea, PartHealth, Probe};
+use crate::api::{
+    self, AccountsArea, ApiState, BoxIdentity, CallsArea, Door, Gate, HealthReport, HealthState,
+    OperationsArea, PartHealth, Probe,
+};
 use crate::mailbox::Mailbox;
 use crate::metrics::Exposition;
 use crate::net::identity::{Identity, TokenKeys};
@@ -63,7 +66,7 @@ pub(super) fn tidy(exposition: Exposition, gate: Gate) -> impl Fn() + Send + Syn
     let rounds = AtomicU32::new(0);
     move || {
         exposition.tidy();
-        if rounds.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == 0 {
+        if rounds.fetch_add(1, Ordering::Relaxed).is_multiple_of(PRUNE_EVERY) {
             gate.prune();
         }
     }
@@ -104,11 +107,7 @@ impl Rest<'_> {
                 door: Arc::new(door),
             },
             calls: CallsArea { store: self.store.clone(), mailbox: self.mailbox },
-            operations: OperationsArea {
-                store: self.store,
-                identity: Arc::new(identity),
-                probe: self.probe,
-            },
+            operations: OperationsArea { store: self.store, identity: Arc::new(identity), probe: self.probe },
             gate: self.gate,
         };
         Ok(api::router(state))

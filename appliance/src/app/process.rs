@@ -59,7 +59,11 @@ pub fn openapi() -> ExitCode {
 pub fn admin(command: &AdminCommand) -> ExitCode {
     let AdminCommand::ResetPassword(options) = command;
     let runtime = Builder::new_current_thread().enable_all().build();
-    finish(runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(reset_password::reset_password(options))))
+    finish(
+        runtime
+            .map_err(Into::into)
+            .and_then(|runtime| runtime.block_on(reset_password::reset_password(options))),
+    )
 }
 
 async fn run(config: &Config) -> anyhow::Result<()> {

@@ -67,7 +67,10 @@ async fn change(
     let hash = Passwords::calibrate(target, present.as_deref())?.hash(password.as_str()).await?;
     // An admin who was disabled is locked out all the same.
     let patch = UserPatch { password_hash: Some(hash), disabled: Some(false), ..UserPatch::default() };
-    store.patch_user(admin.id, patch, None, Actor::Console, at).await.context("cannot store the new password")?;
+    store
+        .patch_user(admin.id, patch, None, Actor::Console, at)
+        .await
+        .context("cannot store the new password")?;
     Ok(generated.then_some(password))
 }
 
@@ -100,7 +103,8 @@ fn new_password() -> anyhow::Result<(Password, bool)> {
     }
     let typed = line.trim_end_matches(['\r', '\n']);
     if !typed.is_empty() {
-        let password = Password::parse(typed).map_err(|fault| anyhow::anyhow!("the password is not acceptable: {fault:?}"))?;
+        let password = Password::parse(typed)
+            .map_err(|fault| anyhow::anyhow!("the password is not acceptable: {fault:?}"))?;
         return Ok((password, false));
     }
     // Two setup codes: 80 random bits in signs that are not mistaken for one another.

@@ -67,7 +67,9 @@ impl Peer {
             }
         });
         let message = self.shared.mailbox.client(self.socket, event, replier);
-        if let Err(LaneFull(Message::Input { reply: Some((_, replier)), .. })) = self.lane.post(message) {
+        if let Err(LaneFull(message)) = self.lane.post(message)
+            && let Message::Input { reply: Some((_, replier)), .. } = *message
+        {
             self.shared.refused.increment(1);
             replier.answer(Err(Code::Busy.into()));
         }

@@ -41,7 +41,7 @@ pub(super) struct Lane {
 
 /// Too much waits already; the message was not taken.
 #[derive(Debug)]
-pub(super) struct LaneFull(pub(super) Message);
+pub(super) struct LaneFull(pub(super) Box<Message>);
 
 impl Lane {
     pub(super) fn new(mailbox: Mailbox) -> Self {
@@ -71,13 +71,13 @@ impl Lane {
         let mut state = self.state();
         if state.gate == Gate::Through {
             if let Err(message) = self.mailbox.try_post(message) {
-                state.waiting.push_back(message);
+                state.waiting.push_back(*message);
                 self.start_draining(&mut state);
             }
         } else if state.waiting.len() < WAITING {
             state.waiting.push_back(message);
         } else {
-            return Err(LaneFull(message));
+            return Err(LaneFull(Box::new(message)));
         }
         Ok(())
     }
@@ -85,14 +85,14 @@ impl Lane {
     /// The last message: always taken.
     pub(super) fn close(self: &Arc<Self>, closed: Message) {
         if let Err(LaneFull(message)) = self.post(closed) {
-            self.state().waiting.push_back(message);
+            self.state().waiting.push_back(*message);
         }
     }
 
     fn drain_now(self: &Arc<Self>, state: &mut State) {
         while let Some(message) = state.waiting.pop_front() {
             if let Err(message) = self.mailbox.try_post(message) {
-                state.waiting.push_front(message);
+                state.waiting.push_front(*message);
                 self.start_draining(state);
                 return;
             }

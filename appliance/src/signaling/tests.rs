@@ -378,10 +378,7 @@ async fn polling_works_and_a_silent_connection_without_handshake_ends() {
         polled += &http(server.addr, "GET", &path, "").await;
     }
     assert!(polled.contains(r#"40{"sid":""#), "{polled}");
-    assert!(
-        http(server.addr, "GET", "/rest", "").await.ends_with("rest"),
-        "other paths are not ours"
-    );
+    assert!(http(server.addr, "GET", "/rest", "").await.ends_with("rest"), "other paths are not ours");
 }
 
 #[tokio::test]
