@@ -211,6 +211,9 @@ pub(super) enum Fault {
     /// A stored event or row has bytes that this release cannot read.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// The file is not open: the disk does not work, or the store was closed.
+    #[error("the database is not open")]
+    Closed,
     /// Tables do not fit together.
     #[error("{0}")]
     Row(&'static str),
@@ -236,6 +239,7 @@ impl From<Fault> for StoreError {
         match fault {
             Fault::Disk(redb::Error::Corrupted(what)) => Self::Damaged(what),
             Fault::Disk(error) => Self::Unavailable(error.to_string()),
+            Fault::Closed => Self::Unavailable(fault.to_string()),
             Fault::Decode(_) | Fault::Row(_) | Fault::Misfit(_) => Self::Damaged(fault.to_string()),
         }
     }

@@ -6,18 +6,38 @@
 //!
 //! What it is not: it decides nothing about calls and knows no tokens, only hashes.
 
+mod accounts;
+mod calls;
+mod deferred;
+mod disk;
 mod errors;
 mod rows;
+mod schema;
+mod sessions;
 mod snapshot;
+mod space;
+mod stored;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod unit;
+mod verify;
+mod writer;
 
 use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use callbox_core::exchange::{DirectoryEntry, Ticket};
 use callbox_core::id::{CallId, SessionId, UserId};
 use callbox_core::journal::{Actor, Body, EndedSession};
 use callbox_core::unit::Timestamp;
+use redb::{Database, ReadableDatabase};
+use tokio::sync::{oneshot, watch};
 
+pub use disk::Disk;
 pub use errors::{
     CreateUserError, DeleteUserError, EndSessionError, IssueEnrolmentError, OpenError, OpenSessionError,
     PatchUserError, QueueFull, ReplaceHashError, RotateError, SetUpError, StoreError, UseEnrolmentError,
@@ -25,9 +45,16 @@ pub use errors::{
 pub use rows::{
     NewEnrolment, NewSession, NewUser, Rotated, SessionRow, SetUp, StoreCounts, UserPatch, UserRow,
 };
+pub use schema::SCHEMA_VERSION;
 pub use snapshot::{JournalEntry, Snapshot};
+pub use verify::VerifyError;
 
 use crate::mailbox::Notice;
+use deferred::Deferred;
+use errors::Fault;
+use space::Bounds;
+use unit::{Operation, Pending, Unit};
+use writer::Writer;
 
 /// The knobs of the store.
 #[derive(Debug, Clone)]
@@ -71,7 +98,7 @@ pub struct Opened {
 }
 
 /// Something that must happen after a commit, even across a crash; until it was done it stays in the outbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Errand {
     /// Let go of the call's media, and of its recording first (F5).
     PipelineRelease {
@@ -103,9 +130,29 @@ pub enum StoreStatus {
     Failed(String),
 }
 
+/// What the writer and the handles share.
+struct Shared {
+    // A lock and not a message: readers begin their snapshots here, on their own threads. The writer takes it for
+    // writing only to open the file again after an I/O error.
+    database: RwLock<Option<Database>>,
+    deferred: Deferred,
+}
+
 /// The handle: cheap to clone. When the last one is gone, or after [`Store::close`], the writer ends.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    shared: Arc<Shared>,
+    // Overflow: the work is refused with `busy`.
+    queue: SyncSender<Unit>,
+    status: watch::Receiver<StoreStatus>,
+    thread: Arc<WriterThread>,
+}
+
+struct WriterThread {
+    closing: Sender<()>,
+    // A lock because any clone of the handle may be the one that closes and joins; taken once.
+    join: Mutex<Option<JoinHandle<()>>>,
+}
 
 impl Store {
     /// Opens or makes the database in `dir` (made with mode 0700 when missing) and ends the calls that a crash
@@ -119,8 +166,45 @@ impl Store {
         options: StoreOptions,
         notify: Box<dyn Fn(Notice) + Send>,
     ) -> Result<(Self, Opened), OpenError> {
-        let _ = (dir, options, notify);
-        todo!()
+        let disk = disk::DataDirectory::new(dir).map_err(OpenError::Directory)?;
+        Self::open_on(Box::new(disk), &options, notify)
+    }
+
+    /// [`Store::open`] on any disk.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn open_on(
+        disk: Box<dyn Disk>,
+        options: &StoreOptions,
+        notify: Box<dyn Fn(Notice) + Send>,
+    ) -> Result<(Self, Opened), OpenError> {
+        let database = schema::open_file(&*disk, options.cache_bytes)?;
+        let first = || disk.free().map(|free| Bounds::first_reserve(options.reserve_bytes, free));
+        let bounds = Bounds::new(schema::prepare(&database, first)?, options.low_water_bytes);
+        let mark = schema::mark(&database)?;
+        let shared =
+            Arc::new(Shared { database: RwLock::new(Some(database)), deferred: Deferred::default() });
+        let (say, status) = watch::channel(StoreStatus::Healthy);
+        let mut writer = Writer::new(disk, Arc::clone(&shared), notify, say, bounds, mark, options);
+        let recovered_calls = writer.recover()?;
+
+        let snapshot = snapshot_of(&shared)?;
+        let opened = Opened {
+            recovered_calls,
+            newest: snapshot.newest()?,
+            directory: snapshot.directory()?,
+            errands: snapshot.errands()?,
+        };
+        drop(snapshot);
+        let (queue, work) = sync_channel(options.queue);
+        let (closing, close): (_, Receiver<()>) = channel();
+        let join = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || writer.run(&work, &close))
+            .map_err(OpenError::Thread)?;
+        let thread = Arc::new(WriterThread { closing, join: Mutex::new(Some(join)) });
+        Ok((Self { shared, queue, status, thread }, opened))
     }
 
     /// Hands over a call's events; never waits. The outcome comes as [`Notice::Committed`] or
@@ -129,26 +213,32 @@ impl Store {
     /// # Errors
     /// [`QueueFull`]: nothing was taken, and no notice will come.
     pub fn commit(&self, ticket: Ticket, at: Timestamp, events: Vec<Body>) -> Result<(), QueueFull> {
-        let _ = (ticket, at, events);
-        todo!()
+        self.queue.try_send(Unit::Call { ticket, at, events }).map_err(|_| QueueFull)
     }
 
     /// Takes an errand out of the outbox, together with the next commit. Never waits; an errand whose removal is
     /// lost in a crash comes again at the next open.
     pub fn errand_done(&self, errand: Errand) {
-        let _ = errand;
-        todo!()
+        self.shared.deferred.done(errand);
     }
 
     /// How the store is, for health, console and metrics.
     #[must_use]
     pub fn status(&self) -> StoreStatus {
-        todo!()
+        self.status.borrow().clone()
     }
 
     /// Works off the queue, closes the file and joins the writer. Blocks.
     pub fn close(self) {
-        todo!()
+        // A full queue makes this wait until the writer has taken something: it is not stuck, it writes.
+        let _ = self.queue.send(Unit::Close);
+        let _ = self.thread.closing.send(());
+        let join = self.thread.join.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(join) = join
+            && join.join().is_err()
+        {
+            tracing::error!("the store's thread panicked");
+        }
     }
 
     /// A consistent view of everything committed so far.
@@ -156,7 +246,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] while the disk does not work.
     pub fn read(&self) -> Result<Snapshot, StoreError> {
-        todo!()
+        Ok(snapshot_of(&self.shared)?)
     }
 
     /// Makes the first admin and names the box; once only.
@@ -164,8 +254,7 @@ impl Store {
     /// # Errors
     /// [`SetUpError`]
     pub async fn set_up(&self, new: SetUp) -> Result<UserRow, SetUpError> {
-        let _ = new;
-        todo!()
+        self.run(new).await
     }
 
     /// Makes an account.
@@ -173,8 +262,7 @@ impl Store {
     /// # Errors
     /// [`CreateUserError`]
     pub async fn create_user(&self, new: NewUser) -> Result<UserRow, CreateUserError> {
-        let _ = new;
-        todo!()
+        self.run(new).await
     }
 
     /// Changes an account. `expected` is the version that the caller saw; `None` overwrites. A patch that changes
@@ -190,8 +278,7 @@ impl Store {
         by: Actor,
         at: Timestamp,
     ) -> Result<UserRow, PatchUserError> {
-        let _ = (id, patch, expected, by, at);
-        todo!()
+        self.run(accounts::PatchUser { id, patch, expected, by, at }).await
     }
 
     /// Deletes an account: profile, password hash, device names and enrolments are erased, sessions end, and the
@@ -206,8 +293,7 @@ impl Store {
         by: Actor,
         at: Timestamp,
     ) -> Result<(), DeleteUserError> {
-        let _ = (id, expected, by, at);
-        todo!()
+        self.run(accounts::DeleteUser { id, expected, by, at }).await
     }
 
     /// Opens a session of `user`.
@@ -215,8 +301,7 @@ impl Store {
     /// # Errors
     /// [`OpenSessionError`]
     pub async fn open_session(&self, user: UserId, new: NewSession) -> Result<SessionRow, OpenSessionError> {
-        let _ = (user, new);
-        todo!()
+        self.run(sessions::OpenSession { user, new }).await
     }
 
     /// Replaces a refresh token. The just-replaced one gets the same answer for 30 s; anything older ends the
@@ -231,8 +316,7 @@ impl Store {
         presented_generation: u32,
         at: Timestamp,
     ) -> Result<Rotated, RotateError> {
-        let _ = (session, presented_generation, at);
-        todo!()
+        self.run(sessions::Rotate { session, presented: presented_generation, at }).await
     }
 
     /// Ends a session; with `owner`, only if it is that user's. Goes on out of the reserve when the disk is full.
@@ -247,15 +331,13 @@ impl Store {
         by: Actor,
         at: Timestamp,
     ) -> Result<(), EndSessionError> {
-        let _ = (session, owner, why, by, at);
-        todo!()
+        self.run(sessions::EndSession { session, owner, why, by, at }).await
     }
 
     /// Notes that a session was used. Never waits: kept in memory and written at most every 10 minutes, together
     /// with another commit.
     pub fn touch_session(&self, session: SessionId, at: Timestamp) {
-        let _ = (session, at);
-        todo!()
+        self.shared.deferred.see(session, at);
     }
 
     /// Makes an enrolment token known. A user has at most 8 live ones; the oldest makes room.
@@ -263,8 +345,7 @@ impl Store {
     /// # Errors
     /// [`IssueEnrolmentError`]
     pub async fn issue_enrolment(&self, new: NewEnrolment) -> Result<(), IssueEnrolmentError> {
-        let _ = new;
-        todo!()
+        self.run(new).await
     }
 
     /// Uses an enrolment token up and opens a session of its user, both or none. `new.sign_in` is ignored: it is
@@ -277,8 +358,7 @@ impl Store {
         token_sha256: [u8; 32],
         new: NewSession,
     ) -> Result<SessionRow, UseEnrolmentError> {
-        let _ = (token_sha256, new);
-        todo!()
+        self.run(sessions::UseEnrolment { token_sha256, new }).await
     }
 
     /// Replaces a hash by a stronger one of the same password: no event, no new version.
@@ -286,7 +366,24 @@ impl Store {
     /// # Errors
     /// [`ReplaceHashError`]
     pub async fn replace_password_hash(&self, user: UserId, phc: String) -> Result<(), ReplaceHashError> {
-        let _ = (user, phc);
-        todo!()
+        self.run(accounts::ReplaceHash { user, phc }).await
     }
+
+    /// Queues a command and waits for its answer, which comes after the commit.
+    async fn run<O: Operation>(&self, operation: O) -> Result<O::Done, O::Refused> {
+        let (reply, answer) = oneshot::channel();
+        let pending = Pending { operation, reply, result: None };
+        let closed = || StoreError::Unavailable("the store is closed".to_owned());
+        match self.queue.try_send(Unit::Command(Box::new(pending))) {
+            Ok(()) => answer.await.unwrap_or_else(|_| Err(closed().into())),
+            Err(TrySendError::Full(_)) => Err(StoreError::QueueFull.into()),
+            Err(TrySendError::Disconnected(_)) => Err(closed().into()),
+        }
+    }
+}
+
+fn snapshot_of(shared: &Arc<Shared>) -> Result<Snapshot, Fault> {
+    let slot = shared.database.read().unwrap_or_else(PoisonError::into_inner);
+    let database = slot.as_ref().ok_or(Fault::Closed)?;
+    Ok(Snapshot { txn: database.begin_read()?, shared: Arc::clone(shared) })
 }

@@ -3,10 +3,10 @@
 //! The log is append-only and holds opaque identifiers only. Names, numbers and password hashes live in erasable
 //! tables beside it, so that erasing a person and keeping the log do not contradict each other.
 
-mod codec;
+pub mod codec;
 mod event;
 mod fold;
 
 pub use codec::DecodeError;
 pub use event::{Actor, Body, EndedSession, Event, Refusal, Role, SignIn};
-pub use fold::{CallRow, Misfit};
+pub use fold::{CallRow, Misfit, SessionState, State, UserState};
