@@ -10,6 +10,10 @@
 //! next input. `poll_timeout` says when `handle_timeout` is wanted, and why.
 
 <<<<<<< HEAD
+<<<<<<< HEAD
+=======
+pub mod access;
+>>>>>>> signaling
 pub mod call;
 pub mod exchange;
 pub mod id;
@@ -20,6 +24,7 @@ pub mod registrar;
 pub mod settings;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
+<<<<<<< HEAD
 =======
 pub mod access;
 pub mod exchange;
@@ -27,5 +32,7 @@ pub mod id;
 pub mod journal;
 pub mod settings;
 >>>>>>> api
+=======
+>>>>>>> signaling
 pub mod unit;
 pub mod wire;
