@@ -9,11 +9,7 @@
 //! A machine has four verbs and one contract: `handle` one input, then drain `poll_output` to `None`, then the
 //! next input. `poll_timeout` says when `handle_timeout` is wanted, and why.
 
-<<<<<<< HEAD
-<<<<<<< HEAD
-=======
 pub mod access;
->>>>>>> signaling
 pub mod call;
 pub mod exchange;
 pub mod id;
@@ -24,15 +20,5 @@ pub mod registrar;
 pub mod settings;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
-<<<<<<< HEAD
-=======
-pub mod access;
-pub mod exchange;
-pub mod id;
-pub mod journal;
-pub mod settings;
->>>>>>> api
-=======
->>>>>>> signaling
 pub mod unit;
 pub mod wire;
