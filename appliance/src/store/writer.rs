@@ -188,13 +188,15 @@ impl Writer {
     }
 
     fn work_off(&mut self, mut units: Vec<Unit>) {
-        if self.mind_space() {
+        let is_low = self.mind_space();
+        self.say_status();
+        if is_low {
             for unit in units.extract_if(.., |unit| !unit.is_urgent()) {
                 unit.answer(Err(StoreError::LowSpace));
             }
         }
         if units.iter().all(|unit| matches!(unit, Unit::Close)) {
-            return self.say_status();
+            return;
         }
         match self.write(&mut units) {
             Ok(staged) => {

@@ -51,6 +51,7 @@ struct Inner {
     pages: BTreeSet<usize>,
     reserve: u64,
     breakage: Option<Breakage>,
+    fills_at_write: bool,
     is_open: bool,
     opens: u32,
 }
@@ -76,6 +77,7 @@ impl MemoryDisk {
             pages: BTreeSet::new(),
             reserve: 0,
             breakage: None,
+            fills_at_write: false,
             is_open: false,
             opens: 0,
         })))
@@ -110,6 +112,11 @@ impl MemoryDisk {
         self.inner().opens
     }
 
+    /// The disk becomes full just when the next new page is wanted.
+    pub(super) fn fill_at_next_write(&self) {
+        self.inner().fills_at_write = true;
+    }
+
     /// Lets something else use the disk up until only `free` bytes are left.
     pub(super) fn leave_free(&self, free: u64) {
         let mut inner = self.inner();
@@ -141,6 +148,9 @@ impl Inner {
         }
         for page in offset / PAGE..(offset + data.len()).div_ceil(PAGE) {
             if !self.pages.contains(&page) {
+                if std::mem::take(&mut self.fills_at_write) {
+                    self.other += self.free();
+                }
                 if self.free() < PAGE as u64 {
                     return Err(ErrorKind::StorageFull.into());
                 }
