@@ -20,6 +20,8 @@ use crate::systemd;
 
 /// How often the parts are asked.
 const PERIOD: Duration = Duration::from_secs(2);
+/// The part that owns the exchange.
+pub const EXCHANGE: &str = "calls";
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(1);
 
@@ -106,6 +108,11 @@ impl Parts {
         self.names.insert(id, name);
     }
 
+    /// The parts that run.
+    fn running(&self) -> impl Iterator<Item = &'static str> {
+        self.names.values().copied()
+    }
+
     /// The next part that ends; never when there is none.
     pub async fn next_end(&mut self) -> Fallen {
         match self.tasks.join_next_with_id().await {
@@ -165,8 +172,8 @@ impl Supervisor {
         self.health.send_modify(|health| health.stopping = true);
     }
 
-    /// Asks all parts once.
-    pub async fn round(&self) {
+    /// Asks all parts once. A task that runs counts as working unless a probe knows better.
+    pub async fn round(&self, tasks: &Parts) {
         let exchange = match tokio::time::timeout(ANSWER, self.mailbox.counts()).await {
             Ok(Ok(counts)) => {
                 gauge!("callbox_calls_live").set(counts.calls as f64);
@@ -177,8 +184,9 @@ impl Supervisor {
             Err(_) => Condition::Failed("the exchange does not answer".to_owned()),
         };
         let answered = exchange == Condition::Works;
-        let mut parts: BTreeMap<_, _> = self.probes.iter().map(|(name, probe)| (*name, probe())).collect();
-        parts.insert("calls", exchange);
+        let mut parts: BTreeMap<_, _> = tasks.running().map(|name| (name, Condition::Works)).collect();
+        parts.extend(self.probes.iter().map(|(name, probe)| (*name, probe())));
+        parts.insert(EXCHANGE, exchange);
         for (name, condition) in &parts {
             let works = if *condition == Condition::Works { 1.0 } else { 0.0 };
             gauge!("callbox_part_works", "part" => *name).set(works);
@@ -205,7 +213,7 @@ impl Supervisor {
         loop {
             tokio::select! {
                 fallen = parts.next_end() => return fallen,
-                _ = rounds.tick() => self.round().await,
+                _ = rounds.tick() => self.round(parts).await,
             }
         }
     }
@@ -242,13 +250,13 @@ mod tests {
         });
         let well = supervisor(mailbox.clone(), Condition::Works);
         assert!(!well.health().borrow().is_ready(), "nobody was asked yet");
-        well.round().await;
+        well.round(&Parts::default()).await;
         assert!(well.health().borrow().is_ready());
         assert_eq!(well.health().borrow().overall(), Overall::Normal);
         well.stopping();
         assert!(!well.health().borrow().is_ready());
         let ill = supervisor(mailbox, Condition::Impaired("low".to_owned()));
-        ill.round().await;
+        ill.round(&Parts::default()).await;
         assert!(ill.health().borrow().is_ready(), "impaired is still ready");
         assert_eq!(ill.health().borrow().overall(), Overall::Degraded);
         driver.abort();
@@ -258,7 +266,7 @@ mod tests {
     async fn a_silent_exchange_is_a_failure() {
         let (mailbox, inbox) = Mailbox::new();
         let supervisor = supervisor(mailbox, Condition::Failed("gone".to_owned()));
-        supervisor.round().await;
+        supervisor.round(&Parts::default()).await;
         let health = supervisor.health().borrow().clone();
         assert!(!health.is_ready());
         assert_eq!(health.overall(), Overall::Critical);

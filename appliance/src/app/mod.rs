@@ -38,7 +38,7 @@ use crate::net::upkeep::{self, Upkeep, tls_dir};
 use crate::net::{bind, identity, tls};
 use crate::signaling::{self, Limits, Sockets};
 use crate::store::{Errand, Opened, Store, StoreOptions};
-use crate::supervisor::{Fallen, Parts, Supervisor};
+use crate::supervisor::{EXCHANGE, Fallen, Parts, Supervisor};
 use crate::systemd;
 
 pub use process::{admin, check_config, openapi, serve};
@@ -98,7 +98,7 @@ pub async fn start(settings: &Settings, exposition: Exposition) -> anyhow::Resul
     let options = Options { max_calls: settings.limits.live_calls.get() };
     let exchange = Exchange::new(options, opened.directory);
     let now = clock.clone();
-    tasks.spawn("calls", Driver::new(exchange, inbox, move || now.now(), store.clone()).run());
+    tasks.spawn(EXCHANGE, Driver::new(exchange, inbox, move || now.now(), store.clone()).run());
 
     // Bound before anything is printed, so that what is printed is true.
     let (https, https_addr) = listen("https", settings.listen.https)?;
@@ -109,13 +109,13 @@ pub async fn start(settings: &Settings, exposition: Exposition) -> anyhow::Resul
     let ca = Arc::new(keys.ca);
     let names = settings.this_box.names.0.clone();
     let short_id = keys.identity.box_id.short();
-    let upkeep = Upkeep::new(data_dir, short_id, names, Arc::clone(&ca), lasting);
+    let upkeep = Upkeep::new(data_dir, short_id, names, Arc::clone(&ca), Arc::clone(&lasting));
     let served = Arc::new(upkeep.first()?);
 
     let gate = Gate::new(settings.limits.requests_per_second.0, settings.limits.request_burst.0);
     let supervisor = Supervisor::new(
         mailbox.clone(),
-        parts::probes(&store),
+        parts::probes(&store, Arc::clone(&served), lasting),
         parts::tidy(exposition.clone(), gate.clone()),
     );
     let authenticator = parts::authenticator(&store, &clock, &keys.identity, keys.tokens);
@@ -150,7 +150,7 @@ pub async fn start(settings: &Settings, exposition: Exposition) -> anyhow::Resul
     let site = PlainSite::new(&ca, Arc::clone(&served), https_addr.port());
     tasks.spawn("http", site.serve(http, limits, told(&stopped)));
     tasks.spawn("certificate", upkeep.run(served, upkeep::EVERY, told(&stopped)));
-    supervisor.round().await;
+    supervisor.round(&tasks).await;
     Ok(Running {
         https: https_addr,
         http: http_addr,

@@ -17,7 +17,9 @@ use crate::api::{
 };
 use crate::mailbox::Mailbox;
 use crate::metrics::Exposition;
+use crate::net::clock::Clock as LastingClock;
 use crate::net::identity::{Identity, TokenKeys};
+use crate::net::served::Served;
 use crate::store::{Store, StoreStatus};
 use crate::supervisor::{self, Condition, Health, Overall};
 
@@ -39,9 +41,25 @@ pub(super) fn authenticator(
 }
 
 /// What the supervisor asks besides the exchange.
-pub(super) fn probes(store: &Store) -> Vec<(&'static str, supervisor::Probe)> {
+pub(super) fn probes(
+    store: &Store,
+    served: Arc<Served>,
+    clock: Arc<LastingClock>,
+) -> Vec<(&'static str, supervisor::Probe)> {
     let store = store.clone();
-    vec![("store", Box::new(move || condition(store.status())))]
+    let store: supervisor::Probe = Box::new(move || condition(store.status()));
+    let certificate: supervisor::Probe = Box::new(move || certificate(&served, &clock));
+    vec![("store", store), ("certificate", certificate)]
+}
+
+/// One that is due is replaced within seconds; if it stays due, something is wrong.
+fn certificate(served: &Served, clock: &LastingClock) -> Condition {
+    match served.leaf().due(&served.names(), clock.now()) {
+        None => Condition::Works,
+        Some(_) => {
+            Condition::Impaired("the certificate is due and was not replaced yet: see the log".to_owned())
+        }
+    }
 }
 
 fn condition(status: StoreStatus) -> Condition {

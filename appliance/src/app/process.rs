@@ -14,6 +14,7 @@ use super::{announce, reset_password, start};
 use crate::cli::{AdminCommand, EXIT_USAGE, ServeOptions};
 use crate::config::{self, Config};
 use crate::metrics::Exposition;
+use crate::supervisor::EXCHANGE;
 use crate::{systemd, telemetry};
 
 /// `callbox serve`: runs until a signal.
@@ -83,7 +84,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     };
     if let Some(fallen) = fallen {
         tracing::error!(part = fallen.part, panicked = fallen.panicked, "a part fell; the box stops");
-        if fallen.part == "calls" {
+        if fallen.part == EXCHANGE {
             // Nobody is left to end the calls; the journal knows them.
             anyhow::bail!("{fallen}");
         }

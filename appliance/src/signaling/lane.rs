@@ -134,10 +134,10 @@ mod tests {
     }
 
     fn number(message: &Message) -> u64 {
-        match message {
-            Message::Input { input: Input::SocketClosed { socket }, .. } => socket.0,
-            other => panic!("{other:?}"),
-        }
+        let Message::Input { input: Input::SocketClosed { socket }, .. } = message else {
+            panic!("{message:?}")
+        };
+        socket.0
     }
 
     #[tokio::test]

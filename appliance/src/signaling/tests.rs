@@ -78,10 +78,9 @@ impl Server {
     }
 
     async fn opened(&mut self) -> Box<Opened> {
-        match self.next().await {
-            Message::Opened(opened) => opened,
-            other => panic!("{other:?}"),
-        }
+        let message = self.next().await;
+        let Message::Opened(opened) = message else { panic!("{message:?}") };
+        opened
     }
 
     async fn connected(&mut self) -> (Client, Box<Opened>) {
@@ -91,10 +90,11 @@ impl Server {
     }
 
     async fn closed(&mut self) -> SocketId {
-        match self.next().await {
-            Message::Input { input: Input::SocketClosed { socket }, reply: None } => socket,
-            other => panic!("{other:?}"),
-        }
+        let message = self.next().await;
+        let Message::Input { input: Input::SocketClosed { socket }, reply: None } = message else {
+            panic!("{message:?}")
+        };
+        socket
     }
 }
 
