@@ -33,7 +33,7 @@ pub fn watchdog_period() -> Option<Duration> {
 
 #[cfg(feature = "systemd")]
 fn notify(variable: &str, value: &str) {
-    if let Err(error) = systemd::daemon::notify([(variable, value)]) {
+    if let Err(error) = systemd::daemon::notify([(variable, value)].iter()) {
         tracing::debug!(%error, variable, "systemd could not be told");
     }
 }

@@ -239,14 +239,14 @@ async fn drive(mut inbox: mpsc::Receiver<Message>, script: impl Fn(&Message) -> 
     while let Some(message) = inbox.recv().await {
         let scripted = script(&message);
         match message {
-            Message::Line { .. } => {}
+            Message::Opened(_) => {}
             Message::Input { input, reply } => {
                 let Some((_, reply)) = reply else { continue };
                 let answer = match scripted {
                     Some(Scripted::Answer(answer)) => answer,
                     _ => usual(&input),
                 };
-                let _ = reply.send(answer);
+                reply.answer(answer);
             }
             Message::Query(Query::Call { reply, .. }) => {
                 let _ = reply.send(if let Some(Scripted::Call(call)) = scripted { call } else { None });
@@ -258,6 +258,9 @@ async fn drive(mut inbox: mpsc::Receiver<Message>, script: impl Fn(&Message) -> 
             Message::Query(Query::Presence { reply }) => {
                 let views = if let Some(Scripted::Presence(views)) = scripted { views } else { Vec::new() };
                 let _ = reply.send(views);
+            }
+            Message::Query(Query::Quiet { reply }) => {
+                let _ = reply.send(());
             }
             Message::Query(Query::Counts { reply }) => {
                 let _ = reply.send(Default::default());

@@ -28,12 +28,12 @@ pub struct BindError {
 }
 
 fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "; another program, perhaps another box, has it: choose another port",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege: choose a higher one",
-        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
-        _ => "",
-    }
+    let remedies = [
+        (io::ErrorKind::AddrInUse, "; another program, perhaps another box, has it: choose another port"),
+        (io::ErrorKind::PermissionDenied, "; ports below 1024 need a privilege: choose a higher one"),
+        (io::ErrorKind::AddrNotAvailable, "; this machine does not have that address"),
+    ];
+    remedies.iter().find(|(kind, _)| *kind == error.kind()).map_or("", |(_, remedy)| remedy)
 }
 
 /// Binds a TCP listener, ready for tokio (not blocking).

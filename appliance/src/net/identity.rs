@@ -150,10 +150,14 @@ fn load(dir: &Path) -> Result<Keys, IdentityError> {
     }
     let read = |name: &str| -> Result<Vec<u8>, IdentityError> {
         let path = dir.join(name);
-        let bytes = private_file::read(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => damaged(dir, name, "the file is missing"),
-            io::ErrorKind::InvalidData => damaged(dir, name, &error.to_string()),
-            _ => io_error("read", &path)(error),
+        let bytes = private_file::read(&path).map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                damaged(dir, name, "the file is missing")
+            } else if error.kind() == io::ErrorKind::InvalidData {
+                damaged(dir, name, &error.to_string())
+            } else {
+                io_error("read", &path)(error)
+            }
         })?;
         if private_file::tighten(&path).map_err(io_error("protect", &path))? {
             tracing::warn!(file = name, "other users could read a key of this box; that is closed now");

@@ -165,15 +165,15 @@ fn certified(
 
 fn names(certificate: &X509Certificate<'_>) -> Option<BTreeSet<CertName>> {
     let sans = certificate.subject_alternative_name().ok()??;
-    let name = |san: &GeneralName<'_>| match san {
-        GeneralName::DNSName(name) => name.parse().ok().map(CertName::Dns),
-        GeneralName::IPAddress(bytes) => match bytes.len() {
-            4 => <[u8; 4]>::try_from(*bytes).ok().map(IpAddr::from),
-            16 => <[u8; 16]>::try_from(*bytes).ok().map(IpAddr::from),
-            _ => None,
+    let name = |san: &GeneralName<'_>| {
+        if let GeneralName::DNSName(name) = san {
+            name.parse().ok().map(CertName::Dns)
+        } else if let GeneralName::IPAddress(bytes) = san {
+            let v4 = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+            v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from)).ok().and_then(permitted_ip)
+        } else {
+            None
         }
-        .and_then(permitted_ip),
-        _ => None,
     };
     sans.value.general_names.iter().map(name).collect()
 }

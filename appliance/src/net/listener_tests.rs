@@ -139,6 +139,26 @@ async fn http2_is_spoken_when_agreed() {
 }
 
 #[tokio::test]
+async fn a_client_that_only_knows_tls_1_2_is_refused() {
+    let running = start(limits(), true).await;
+    let mut stream = TcpStream::connect(running.addr).await.unwrap();
+    // RFC 5246 section 7.4.1.2: version, random, no session, ECDHE-ECDSA-AES128-GCM-SHA256, no compression; then the
+    // groups x25519 and P-256, and the signature ECDSA P-256 with SHA-256. Nothing of RFC 8446.
+    let extensions = [0, 10, 0, 6, 0, 4, 0, 0x1d, 0, 0x17, 0, 13, 0, 4, 0, 2, 4, 3];
+    let mut hello = vec![3, 3];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0xc0, 0x2b, 1, 0, 0, extensions.len() as u8]);
+    hello.extend(extensions);
+    let mut record = vec![0x16, 3, 1, 0, hello.len() as u8 + 4, 1, 0, 0, hello.len() as u8];
+    record.extend(hello);
+    stream.write_all(&record).await.unwrap();
+    let mut alert = [0; 7];
+    tokio::time::timeout(DEADLINE, stream.read_exact(&mut alert)).await.unwrap().unwrap();
+    // Alert, fatal, protocol_version (RFC 8446 section 6).
+    assert_eq!((alert[0], alert[5], alert[6]), (0x15, 2, 70), "{alert:?}");
+}
+
+#[tokio::test]
 async fn a_silent_peer_is_dropped_before_during_and_after_the_handshake() {
     let short = Duration::from_millis(100);
     let running = start(ConnectionLimits { handshake: short, request_head: short, ..limits() }, true).await;

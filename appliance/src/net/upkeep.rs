@@ -112,9 +112,7 @@ impl Upkeep {
             served.replace(self.issue(wanted)?);
             tracing::info!(?why, "replaced the server certificate");
         }
-        if self.clock.is_set()
-            && let Err(error) = self.clock.remember()
-        {
+        if let Err(error) = self.clock.remember() {
             tracing::debug!(%error, "the newest time could not be kept");
         }
         Ok(due)
