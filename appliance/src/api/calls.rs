@@ -21,6 +21,7 @@ use super::state::CallsArea;
 use crate::accounts::random;
 
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = InitiateCall)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct InitiateBody {
     /// Whom to call.
@@ -57,6 +58,7 @@ pub(super) struct IceServer {
 
 /// A call that begins.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = InitiatedCall)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct InitiatedView {
     #[schema(value_type = String, format = "uuid")]
@@ -195,6 +197,7 @@ pub(super) async fn active_calls(
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = SetRecording)]
 pub(super) struct RecordingBody {
     #[schema(value_type = RecordingAction, required = true)]
     action: Option<RecordingAction>,
@@ -208,6 +211,7 @@ pub(super) enum RecordingAction {
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Recording)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RecordingView {
     #[schema(value_type = String, format = "uuid")]
@@ -237,6 +241,7 @@ pub(super) async fn set_recording(
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = IceServers)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct IceServersView {
     ice_servers: Vec<IceServer>,

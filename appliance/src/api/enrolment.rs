@@ -25,6 +25,7 @@ const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// A way for one phone to sign in.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Enrolment)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EnrolmentView {
     token: String,

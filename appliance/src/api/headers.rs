@@ -43,7 +43,6 @@ pub(super) async fn finish(route: Option<MatchedPath>, request: Request, next: N
 }
 
 /// A panic in a handler ends that request, not the connection. Its text stays in the log of the panic hook.
-#[expect(clippy::needless_pass_by_value, reason = "the signature is tower-http's")]
 pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> http::Response<Body> {
     tracing::error!("a request handler panicked");
     Problem::new(Code::Internal).into_response()

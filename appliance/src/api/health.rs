@@ -13,6 +13,7 @@ use super::state::OperationsArea;
 
 /// The state machine of F12 and the parts behind it.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = Health)]
 pub struct HealthReport {
     /// The state.
     pub state: HealthState,
@@ -45,6 +46,7 @@ pub enum HealthState {
 
 /// One supervised part.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = HealthPart)]
 pub struct PartHealth {
     /// Its name, such as `store`.
     pub name: String,

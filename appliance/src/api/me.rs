@@ -31,6 +31,7 @@ pub(super) async fn me(
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = PatchMe)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PatchMeBody {
     do_not_disturb: Option<bool>,

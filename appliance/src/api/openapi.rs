@@ -1,7 +1,7 @@
 //! The OpenAPI document: made from the handlers, completed with what all of them have in common.
 
 use callbox_core::wire::Code;
-use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::schema::{ArrayItems, ObjectBuilder, Schema, SchemaType, Type};
@@ -9,6 +9,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Info, OpenApi, Ref, RefOr, ResponseBuilder};
 
 use super::problem::PROBLEM_JSON;
+
+/// How utoipa names a page of something.
+const PAGE: &str = "Page_";
 
 /// The document's head.
 pub(super) fn head(version: &str) -> OpenApi {
@@ -35,20 +38,32 @@ pub(super) fn complete(document: &mut OpenApi) {
             give_bodies(operation);
         }
     }
-    name_items(document);
+    name_pages(document);
 }
 
-/// Generic pages hold a copy of their items' schema; a reference makes one type of it in a generated client.
-fn name_items(document: &mut OpenApi) {
+/// Generic pages get the names that a client would give them, and refer to their items instead of copying them.
+fn name_pages(document: &mut OpenApi) {
     let Some(components) = &mut document.components else { return };
-    let known: Vec<String> = components.schemas.keys().cloned().collect();
-    for (name, schema) in &mut components.schemas {
-        let item = name.strip_prefix("Page_").filter(|item| known.iter().any(|name| name == item));
-        if let (Some(item), RefOr::T(Schema::Object(page))) = (item, schema)
+    for (name, mut schema) in std::mem::take(&mut components.schemas) {
+        if let (Some(item), RefOr::T(Schema::Object(page))) = (name.strip_prefix(PAGE), &mut schema)
             && let Some(RefOr::T(Schema::Array(list))) = page.properties.get_mut("items")
         {
             list.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(item).into()));
         }
+        components.schemas.insert(name.strip_prefix(PAGE).map_or_else(|| name.clone(), page_name), schema);
+    }
+}
+
+fn page_name(item: &str) -> String {
+    format!("{item}Page")
+}
+
+/// A response's reference to a page, by the page's new name.
+fn follow_page(content: &mut RefOr<Content>) {
+    if let RefOr::T(Content { schema: Some(RefOr::Ref(reference)), .. }) = content
+        && let Some((_, item)) = reference.ref_location.split_once(PAGE)
+    {
+        *reference = Ref::from_schema_name(page_name(item));
     }
 }
 
@@ -80,6 +95,7 @@ fn codes(operation: &Operation) -> Vec<Code> {
 fn give_bodies(operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
+        response.content.values_mut().for_each(follow_page);
         if status.starts_with(['4', '5']) && response.content.is_empty() {
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
             response.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(content));

@@ -167,6 +167,7 @@ pub(super) struct ProblemBody<'a> {
 
 /// One field that is not acceptable.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = FieldError)]
 pub(super) struct FieldProblem<'a> {
     /// As in the body: `admin.username`.
     field: &'a str,

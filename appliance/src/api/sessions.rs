@@ -19,6 +19,7 @@ use crate::store::{EndSessionError, SessionRow};
 
 /// One login of one device.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Session)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SessionView {
     #[schema(value_type = String, format = "uuid")]

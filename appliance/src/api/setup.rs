@@ -24,6 +24,7 @@ const UNNAMED: &str = "Callbox";
 
 /// What anybody may know of the box.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Box)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct BoxView {
     name: String,
@@ -54,6 +55,7 @@ pub(super) async fn get_box(
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = SetupRequest)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SetupBody {
     /// As printed by the box: `XXXX-XXXX`.

@@ -25,6 +25,7 @@ const MAX_PASSWORD_CHARS: usize = callbox_core::access::MAX_PASSWORD_CHARS;
 
 /// What a device says of itself.
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = DeviceDescription)]
 pub(super) struct Device {
     /// What a person calls it.
     #[serde(default)]
@@ -71,6 +72,7 @@ impl DeviceFields {
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = LoginRequest)]
 pub(super) struct LoginBody {
     /// In any case.
     #[schema(value_type = String, required = true, min_length = 1, max_length = 64, pattern = r"^[^\s\u0000-\u001f\u007f-\u009f]+$")]
@@ -81,6 +83,7 @@ pub(super) struct LoginBody {
 }
 
 #[derive(Deserialize, Default, utoipa::ToSchema)]
+#[schema(as = RefreshRequest)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RefreshBody {
     /// A browser leaves it out: its token is in a cookie.
@@ -88,6 +91,7 @@ pub(super) struct RefreshBody {
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = EnrolRequest)]
 pub(super) struct EnrolBody {
     /// The one-time token of the QR code.
     #[schema(value_type = String, required = true, min_length = 1, max_length = 128)]
@@ -97,6 +101,7 @@ pub(super) struct EnrolBody {
 
 /// A signed-in device.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = LoginResponse)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SignedInAnswer {
     access_token: String,
@@ -114,6 +119,7 @@ pub(super) struct SignedInAnswer {
 
 /// Who signed in.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Account)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Profile {
     #[schema(value_type = String, format = "uuid")]
@@ -126,6 +132,7 @@ pub(super) struct Profile {
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Device)]
 pub(super) struct DeviceView {
     #[schema(value_type = String, format = "uuid")]
     id: DeviceId,

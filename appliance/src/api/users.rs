@@ -128,6 +128,7 @@ pub(super) async fn list_users(
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = CreateUser)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NewUserBody {
     #[schema(value_type = String, required = true, min_length = 1, max_length = 64, pattern = r"^[^\s\u0000-\u001f\u007f-\u009f]+$")]
@@ -200,6 +201,7 @@ pub(super) async fn get_user(
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = PatchUser)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PatchUserBody {
     #[schema(min_length = 1, max_length = 64, pattern = r"^[^\s\u0000-\u001f\u007f-\u009f]+$")]

@@ -58,6 +58,8 @@ async fn the_document_is_served_and_describes_every_error() {
     for name in text.split("#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
         assert!(served["components"]["schemas"].get(name).is_some(), "{name}");
     }
+    let items = &served["components"]["schemas"]["UserPage"]["properties"]["items"]["items"];
+    assert_eq!(items, &json!({"$ref": "#/components/schemas/User"}));
     assert!(served["components"]["securitySchemes"]["bearer"].is_object());
 }
 
