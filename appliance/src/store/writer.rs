@@ -75,7 +75,7 @@ pub(super) struct Staged {
 /// file.
 struct Failed {
     fault: Fault,
-    staged: Option<Staged>,
+    staged: Option<Box<Staged>>,
 }
 
 impl From<Fault> for Failed {
@@ -234,7 +234,7 @@ impl Writer {
             if let Some(staged) = failed.staged.take()
                 && staged.mark == Some(self.mark)
             {
-                return Ok(self.committed(staged));
+                return Ok(self.committed(*staged));
             }
             if is_retry {
                 match self.attempt(units) {
@@ -277,7 +277,7 @@ impl Writer {
         }
         match txn.commit() {
             Ok(()) => Ok(staged),
-            Err(error) => Err(Failed { fault: error.into(), staged: Some(staged) }),
+            Err(error) => Err(Failed { fault: error.into(), staged: Some(Box::new(staged)) }),
         }
     }
 

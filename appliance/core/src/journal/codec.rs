@@ -106,10 +106,15 @@ mod tests {
     /// One line per variant, and per way its optional fields can be: the bytes after [`HEAD`]; `{xx}` stands for
     /// sixteen bytes `xx`. These lines never change; a new variant adds some.
     fn golden() -> Vec<(Body, &'static str)> {
-        let (call, room) = (CallId::from_bytes([0xca; 16]), RoomId::from_bytes([0xb0; 16]));
+        let mut table = golden_accounts();
+        table.extend(golden_calls());
+        table.push((Body::SettingChanged { key: 300, by: Actor::Box }, "0dac0200"));
+        table
+    }
+
+    fn golden_accounts() -> Vec<(Body, &'static str)> {
         let (session, device) = (SessionId::from_bytes([0x5e; 16]), DeviceId::from_bytes([0xde; 16]));
         let enrolment = EnrolmentId::from_bytes([0xe0; 16]);
-        let media = Media { audio: true, video: false };
         vec![
             (Body::BoxSetUp { admin: user(0xa1) }, "00{a1}"),
             (Body::UserCreated { user: user(0xa2), role: Role::Device, by: Actor::Console }, "01{a2}0301"),
@@ -142,6 +147,14 @@ mod tests {
                 "07{e0}{a2}f6a1abfef96200",
             ),
             (Body::EnrolmentUsed { enrolment, session }, "08{e0}{5e}"),
+        ]
+    }
+
+    fn golden_calls() -> Vec<(Body, &'static str)> {
+        let (call, room) = (CallId::from_bytes([0xca; 16]), RoomId::from_bytes([0xb0; 16]));
+        let device = DeviceId::from_bytes([0xde; 16]);
+        let media = Media { audio: true, video: false };
+        vec![
             (
                 Body::CallInitiated {
                     call,
@@ -188,7 +201,6 @@ mod tests {
                 },
                 "0c{ca}050103050000",
             ),
-            (Body::SettingChanged { key: 300, by: Actor::Box }, "0dac0200"),
         ]
     }
 

@@ -23,8 +23,8 @@ pub enum Misfit {
     /// The call is over, or was answered before.
     #[error("it is over, or was answered before")]
     TooLate,
-    /// It is not about calls.
-    #[error("the event is not about a call")]
+    /// It is not about calls, or about another call.
+    #[error("the event is not about this call")]
     NotACall,
 }
 
@@ -82,7 +82,18 @@ impl CallRow {
             Body::CallRefused { call, room, caller, callee, media, why } => {
                 (call, room, caller, callee, media, false, Some(why))
             }
-            _ => return None,
+            Body::BoxSetUp { .. }
+            | Body::UserCreated { .. }
+            | Body::UserChanged { .. }
+            | Body::UserDeleted { .. }
+            | Body::PasswordChanged { .. }
+            | Body::SessionOpened { .. }
+            | Body::SessionEnded { .. }
+            | Body::EnrolmentIssued { .. }
+            | Body::EnrolmentUsed { .. }
+            | Body::CallAnswered { .. }
+            | Body::CallEnded { .. }
+            | Body::SettingChanged { .. } => return None,
         };
         Some(Self {
             seq,
@@ -108,8 +119,11 @@ impl CallRow {
     /// # Errors
     /// [`Misfit`]; the record is as before.
     pub fn follow(&mut self, event: &Event) -> Result<(), Misfit> {
+        if event.body.call() != Some(self.call) {
+            return Err(Misfit::NotACall);
+        }
         match event.body {
-            Body::CallAnswered { call, .. } if call == self.call => {
+            Body::CallAnswered { .. } => {
                 if !self.is_live() || self.answered_at.is_some() {
                     return Err(Misfit::TooLate);
                 }
@@ -117,7 +131,7 @@ impl CallRow {
                 self.state = CallState::Connected;
                 Ok(())
             }
-            Body::CallEnded { call, state, error, reason, duration_ms, by: _ } if call == self.call => {
+            Body::CallEnded { state, error, reason, duration_ms, call: _, by: _ } => {
                 if !self.is_live() {
                     return Err(Misfit::TooLate);
                 }
@@ -129,7 +143,16 @@ impl CallRow {
                 Ok(())
             }
             Body::CallInitiated { .. } | Body::CallRefused { .. } => Err(Misfit::Duplicate),
-            _ => Err(Misfit::NotACall),
+            Body::BoxSetUp { .. }
+            | Body::UserCreated { .. }
+            | Body::UserChanged { .. }
+            | Body::UserDeleted { .. }
+            | Body::PasswordChanged { .. }
+            | Body::SessionOpened { .. }
+            | Body::SessionEnded { .. }
+            | Body::EnrolmentIssued { .. }
+            | Body::EnrolmentUsed { .. }
+            | Body::SettingChanged { .. } => Err(Misfit::NotACall),
         }
     }
 

@@ -99,7 +99,7 @@ enum Loss {
 fn losses(cut: usize, is_before_sync: bool) -> Vec<Loss> {
     let seed = u64::try_from(cut).unwrap();
     let is_long = std::env::var("CALLBOX_CRASH").is_ok_and(|value| value == "long");
-    let subsets = if is_long { 24 } else { u64::from(is_before_sync) * 4 };
+    let subsets = if is_long { 64 } else { u64::from(is_before_sync) * 8 };
     let mut losses = vec![Loss::Killed, Loss::Torn];
     if is_before_sync || is_long {
         losses.push(Loss::All);
@@ -201,11 +201,9 @@ async fn whatever_is_lost_every_acknowledged_command_is_there_and_nothing_half()
                 check_recovered(&disk, &state);
             }
         }
-        if let Some(op) = log.get(cut) {
-            if matches!(op, Op::Sync) {
-                log[pending_from..cut].iter().for_each(|op| op.apply(&mut durable));
-                pending_from = cut + 1;
-            }
+        if let Some(Op::Sync) = log.get(cut) {
+            log[pending_from..cut].iter().for_each(|op| op.apply(&mut durable));
+            pending_from = cut + 1;
         }
     }
     assert!(images > 400, "{images} images are too few to mean anything");

@@ -196,14 +196,15 @@ fn refused(n: u8, caller: u8, callee: u8) -> Body {
 }
 
 /// Every byte of every table, in order: two equal dumps are equal databases.
-type Dump = Vec<(&'static str, Vec<(Vec<u8>, Vec<u8>)>)>;
+type Dump = Vec<(&'static str, Entries)>;
+type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
 fn dump(txn: &ReadTransaction) -> Dump {
     fn table<K: Key + 'static, V: Value + 'static>(
         txn: &ReadTransaction,
         name: &'static str,
         definition: TableDefinition<'static, K, V>,
-    ) -> (&'static str, Vec<(Vec<u8>, Vec<u8>)>) {
+    ) -> (&'static str, Entries) {
         let opened = txn.open_table(definition).unwrap();
         let entries = opened.iter().unwrap().map(|entry| {
             let (key, value) = entry.unwrap();
