@@ -4,7 +4,7 @@
 //! waits. The driver never waits for any of them, so the wait always ends.
 
 use callbox_core::exchange::{
-    Answer, Caller, CloseReason, DirectoryChange, Initiate, Input, ReplyId, Ticket,
+    Answer, Caller, CloseReason, Counts, DirectoryChange, Initiate, Input, ReplyId, Ticket,
 };
 use callbox_core::id::{CallId, SocketId, UserId};
 use callbox_core::wire::{CallView, ClientEvent, PresenceView, Reject, Resume, ServerEvent};
@@ -24,17 +24,49 @@ pub struct Stopped;
 #[error("the socket's queue is full or closed")]
 pub struct LineFull;
 
+/// Why a line is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// The exchange wants it.
+    Asked(CloseReason),
+    /// The client reads too slowly: its queue was full.
+    TooSlow,
+}
+
 /// One client's socket as the driver sees it. A trait because the driver must not know the transport.
 pub trait Line: Send {
-    /// Queues an event without waiting; with `wants_ack`, the line reports the ack with
-    /// [`Mailbox::ring_acked`].
+    /// Queues an event without waiting; with `wants_ack`, the line reports the ack as
+    /// [`Input::RingAcked`].
     ///
     /// # Errors
     /// [`LineFull`]: the driver closes the line, and the client resumes.
     fn emit(&self, seq: u64, event: &Arc<ServerEvent>, wants_ack: bool) -> Result<(), LineFull>;
 
     /// Closes the socket.
-    fn close(&self, reason: CloseReason);
+    fn close(&self, why: Closing);
+}
+
+/// Takes the answer to one request. Called by the driver, so it must not wait.
+pub struct Replier(Box<dyn FnOnce(Result<Answer, Reject>) + Send>);
+
+impl Replier {
+    /// Hands the answer to `take`.
+    #[must_use]
+    pub fn new(take: impl FnOnce(Result<Answer, Reject>) + Send + 'static) -> Self {
+        Self(Box::new(take))
+    }
+
+    /// A replier, and the place where its answer arrives.
+    fn waiting() -> (Self, oneshot::Receiver<Result<Answer, Reject>>) {
+        let (sender, receiver) = oneshot::channel();
+        // Whoever waited may have gone; the answer then has no reader, which is no fault.
+        (Self::new(move |answer| drop(sender.send(answer))), receiver)
+    }
+
+    /// Answers.
+    pub fn answer(self, answer: Result<Answer, Reject>) {
+        (self.0)(answer);
+    }
 }
 
 /// A question that changes nothing.
@@ -48,25 +80,30 @@ pub enum Query {
     Presence { reply: oneshot::Sender<Vec<PresenceView>> },
     /// Counts for metrics and the console.
     Counts { reply: oneshot::Sender<Counts> },
+    /// Answered once no call lives and nothing waits for the journal.
+    Quiet { reply: oneshot::Sender<()> },
 }
 
-/// How busy the exchange is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Sockets that are open.
-    pub sockets: usize,
-    /// Calls that are not over.
-    pub calls: usize,
-    /// Users with at least one socket.
-    pub users_online: usize,
+/// A socket that opened.
+pub struct Opened {
+    /// Its number.
+    pub socket: SocketId,
+    /// The way back to the client.
+    pub line: Box<dyn Line>,
+    /// Who connected.
+    pub caller: Caller,
+    /// What the client has got already.
+    pub resume: Option<Resume>,
+    /// 64 fresh random bits.
+    pub epoch: u64,
 }
 
 /// What reaches the driver.
 pub enum Message {
-    /// A socket opened; comes before its [`Input::SocketOpened`].
-    Line { socket: SocketId, line: Box<dyn Line> },
+    /// A socket opened.
+    Opened(Box<Opened>),
     /// Something happened; whoever waits gets the answer.
-    Input { input: Input, reply: Option<(ReplyId, oneshot::Sender<Result<Answer, Reject>>)> },
+    Input { input: Input, reply: Option<(ReplyId, Replier)> },
     /// Somebody asks.
     Query(Query),
 }
@@ -74,7 +111,7 @@ pub enum Message {
 impl std::fmt::Debug for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Line { socket, .. } => write!(f, "Line({})", socket.0),
+            Self::Opened(opened) => write!(f, "Opened({})", opened.socket.0),
             Self::Input { .. } => f.write_str("Input"),
             Self::Query(_) => f.write_str("Query"),
         }
@@ -97,63 +134,41 @@ impl Mailbox {
         (Self { inbox, next_reply: Arc::default() }, receiver)
     }
 
-    async fn send(&self, message: Message) -> Result<(), Stopped> {
+    /// Puts a message into the inbox; waits while the inbox is full.
+    ///
+    /// # Errors
+    /// [`Stopped`]
+    pub async fn post(&self, message: Message) -> Result<(), Stopped> {
         self.inbox.send(message).await.map_err(|_| Stopped)
     }
 
-    async fn input(&self, input: Input) -> Result<(), Stopped> {
-        self.send(Message::Input { input, reply: None }).await
+    /// Puts a message into the inbox if there is room.
+    ///
+    /// # Errors
+    /// The message comes back when the inbox is full. A stopped driver takes everything and does nothing.
+    pub fn try_post(&self, message: Message) -> Result<(), Box<Message>> {
+        match self.inbox.try_send(message) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(message)) => Err(Box::new(message)),
+        }
+    }
+
+    /// The message for what a client said; `replier` gets the ack.
+    #[must_use]
+    pub fn client(&self, socket: SocketId, event: ClientEvent, replier: Replier) -> Message {
+        let reply = self.reply_id();
+        Message::Input { input: Input::Client { socket, event, reply }, reply: Some((reply, replier)) }
+    }
+
+    fn reply_id(&self) -> ReplyId {
+        ReplyId(self.next_reply.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
     }
 
     async fn request(&self, make: impl FnOnce(ReplyId) -> Input) -> Result<Result<Answer, Reject>, Stopped> {
-        let id = ReplyId(self.next_reply.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-        let (sender, receiver) = oneshot::channel();
-        self.send(Message::Input { input: make(id), reply: Some((id, sender)) }).await?;
+        let id = self.reply_id();
+        let (replier, receiver) = Replier::waiting();
+        self.post(Message::Input { input: make(id), reply: Some((id, replier)) }).await?;
         receiver.await.map_err(|_| Stopped)
-    }
-
-    /// An authenticated socket opened. `epoch` is 64 fresh random bits.
-    ///
-    /// # Errors
-    /// [`Stopped`]
-    pub async fn socket_opened(
-        &self,
-        socket: SocketId,
-        line: Box<dyn Line>,
-        caller: Caller,
-        resume: Option<Resume>,
-        epoch: u64,
-    ) -> Result<(), Stopped> {
-        self.send(Message::Line { socket, line }).await?;
-        self.input(Input::SocketOpened { socket, caller, resume, epoch }).await
-    }
-
-    /// A socket closed.
-    ///
-    /// # Errors
-    /// [`Stopped`]
-    pub async fn socket_closed(&self, socket: SocketId) -> Result<(), Stopped> {
-        self.input(Input::SocketClosed { socket }).await
-    }
-
-    /// A client said something; the answer is its ack.
-    ///
-    /// # Errors
-    /// [`Stopped`]
-    pub async fn client(
-        &self,
-        socket: SocketId,
-        event: ClientEvent,
-    ) -> Result<Result<Answer, Reject>, Stopped> {
-        self.request(|reply| Input::Client { socket, event, reply }).await
-    }
-
-    /// A client acknowledged `incoming-call`.
-    ///
-    /// # Errors
-    /// [`Stopped`]
-    pub async fn ring_acked(&self, socket: SocketId, call: CallId) -> Result<(), Stopped> {
-        self.input(Input::RingAcked { socket, call }).await
     }
 
     /// A call is wanted; answered after it is stored.
@@ -181,12 +196,16 @@ impl Mailbox {
         self.request(|reply| Input::Record { caller, call, start, reply }).await
     }
 
-    /// The box stops.
+    /// The box stops: no new calls, and the running ones are told. Comes back when they are over and stored;
+    /// whoever calls sets the deadline.
     ///
     /// # Errors
     /// [`Stopped`]
     pub async fn shut_down(&self) -> Result<(), Stopped> {
-        self.input(Input::ShutDown).await
+        self.post(Message::Input { input: Input::ShutDown, reply: None }).await?;
+        let (reply, receiver) = oneshot::channel();
+        self.post(Message::Query(Query::Quiet { reply })).await?;
+        receiver.await.map_err(|_| Stopped)
     }
 
     /// A live call, for one of its users, or for an admin with `viewer: None`.
@@ -195,7 +214,7 @@ impl Mailbox {
     /// [`Stopped`]
     pub async fn call(&self, call: CallId, viewer: Option<UserId>) -> Result<Option<Box<CallView>>, Stopped> {
         let (reply, receiver) = oneshot::channel();
-        self.send(Message::Query(Query::Call { call, viewer, reply })).await?;
+        self.post(Message::Query(Query::Call { call, viewer, reply })).await?;
         receiver.await.map_err(|_| Stopped)
     }
 
@@ -205,7 +224,7 @@ impl Mailbox {
     /// [`Stopped`]
     pub async fn calls_of(&self, user: UserId) -> Result<Vec<CallView>, Stopped> {
         let (reply, receiver) = oneshot::channel();
-        self.send(Message::Query(Query::CallsOf { user, reply })).await?;
+        self.post(Message::Query(Query::CallsOf { user, reply })).await?;
         receiver.await.map_err(|_| Stopped)
     }
 
@@ -215,7 +234,7 @@ impl Mailbox {
     /// [`Stopped`]
     pub async fn presence(&self) -> Result<Vec<PresenceView>, Stopped> {
         let (reply, receiver) = oneshot::channel();
-        self.send(Message::Query(Query::Presence { reply })).await?;
+        self.post(Message::Query(Query::Presence { reply })).await?;
         receiver.await.map_err(|_| Stopped)
     }
 
@@ -225,7 +244,7 @@ impl Mailbox {
     /// [`Stopped`]
     pub async fn counts(&self) -> Result<Counts, Stopped> {
         let (reply, receiver) = oneshot::channel();
-        self.send(Message::Query(Query::Counts { reply })).await?;
+        self.post(Message::Query(Query::Counts { reply })).await?;
         receiver.await.map_err(|_| Stopped)
     }
 

@@ -9,8 +9,16 @@
 //! A machine has four verbs and one contract: `handle` one input, then drain `poll_output` to `None`, then the
 //! next input. `poll_timeout` says when `handle_timeout` is wanted, and why.
 
+pub mod access;
+pub mod call;
 pub mod exchange;
 pub mod id;
 pub mod journal;
+pub mod presence;
+pub mod quality;
+pub mod registrar;
+pub mod settings;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 pub mod unit;
 pub mod wire;

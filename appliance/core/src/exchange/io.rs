@@ -164,3 +164,23 @@ pub enum Output {
     /// [`Input::PipelineReleased`].
     ReleasePipeline { call: CallId },
 }
+
+/// What the settings say about calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Calls that may be live at once; one more is `box_full`.
+    pub max_calls: usize,
+}
+
+/// How busy the exchange is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Open sockets.
+    pub sockets: usize,
+    /// Calls that are not over, and those whose end is not told yet.
+    pub calls: usize,
+    /// Users with at least one socket.
+    pub users_online: usize,
+    /// Events that are not stored yet.
+    pub unsaved: bool,
+}

@@ -1,0 +1,27 @@
+//! The names of the box's types as the rest of the pages use them. A renamed schema is mended here only.
+
+export type {
+  Account,
+  Box,
+  Call,
+  CallError,
+  CallPage,
+  CallState,
+  CreateUser,
+  EndReason,
+  Enrolment,
+  FieldError,
+  Health,
+  HealthPart,
+  IceServer,
+  InitiatedCall,
+  Level,
+  LoginResponse,
+  Media,
+  Outcome,
+  Party,
+  PatchUser,
+  Presence,
+  Role,
+  User,
+} from "./schema.gen";
