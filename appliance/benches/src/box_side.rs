@@ -79,7 +79,7 @@ fn command(arguments: &Arguments, dir: &Path) -> Result<StartCommand> {
     let config = dir.join("callbox.toml");
     let text = format!(
         "[accounts]\nhash_target_ms = 20\nmax_sessions_per_user = {}\n\n\
-         [limits]\nrequests_per_second = 100000\nrequest_burst = 1000000\nconnections = {}\nlive_calls = {}\n",
+         [limits]\nrequests_per_second = 100000\nrequest_burst = 1000000\nevents_per_second = 100000\nevent_burst = 1000000\nconnections = {}\nlive_calls = {}\n",
         arguments.sessions_per_user() + 4,
         2 * arguments.connections + 4 * arguments.pairs + 100,
         2 * arguments.pairs + 16,

@@ -36,7 +36,7 @@ use crate::net::listener::{ConnectionLimits, serve_https};
 use crate::net::plain::PlainSite;
 use crate::net::upkeep::{self, Upkeep, tls_dir};
 use crate::net::{bind, identity, tls};
-use crate::signaling::{self, Limits, Sockets};
+use crate::signaling::{self, Limits, Pace, Sockets};
 use crate::store::{Errand, Opened, Store, StoreOptions};
 use crate::supervisor::{EXCHANGE, Fallen, Parts, Supervisor};
 use crate::systemd;
@@ -136,7 +136,9 @@ pub async fn start(settings: &Settings, exposition: Exposition) -> anyhow::Resul
         let caller = authenticator.authenticate(token)?;
         Ok(parts::caller(&caller))
     });
-    let (socket_io, sockets) = signaling::layer(mailbox.clone(), authenticate, Limits::default());
+    let pace = Pace { per_second: settings.limits.events_per_second.0, burst: settings.limits.event_burst.0 };
+    let limits = Limits { pace, ..Limits::default() };
+    let (socket_io, sockets) = signaling::layer(mailbox.clone(), authenticate, limits);
     let service = socket_io.layer(router);
 
     let (stop, stopped) = watch::channel(false);

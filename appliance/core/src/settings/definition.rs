@@ -166,6 +166,10 @@ sections! {
         requests_per_second: PerSecond = PerSecond(50), 1..=100_000;
         /// Requests that one address may send at once after a quiet time.
         request_burst: Count = Count(200), 1..=1_000_000;
+        /// Socket.IO events per second that one phone may send for long.
+        events_per_second: PerSecond = PerSecond(100), 10..=100_000;
+        /// Socket.IO events that one phone may send at once after a quiet time.
+        event_burst: Count = Count(400), 50..=1_000_000;
         /// Open connections. One more is closed at once.
         connections: Count = Count(4096), 16..=1_000_000;
         /// Calls at the same time. One more is refused with box_full.
