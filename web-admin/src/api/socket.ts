@@ -3,11 +3,16 @@
 //!   connecting --session--> online --cut--> offline --session--> online
 //!        any --another page of this session--> replaced
 //!
+//! The Socket.IO client comes back by itself when the network failed, but not when the box closed the socket. The
+//! box does so for four reasons: another page of this session took the line, the session ended, this page was too
+//! slow, or the box stops. The first is known from the other page, the second from the box; else it comes back.
+//!
 //! It knows nothing of calls: those are in state/.
 
 import { io, type Socket } from "socket.io-client";
 import type { Client } from "./client";
 import { StreamPosition, type BoxEvent, type BoxEvents, type ClientEvent, type ClientEvents } from "./events";
+import { OtherPages } from "./other-pages";
 import { asProblem, Problem, type LocalCode } from "./problem";
 
 export type Line = "connecting" | "online" | "offline" | "replaced";
@@ -16,6 +21,8 @@ export type Line = "connecting" | "online" | "offline" | "replaced";
 const ACK_MS = 5_000;
 /** An event that could not be delivered for this long is given up: no call waits longer. */
 const DELIVER_MS = 30_000;
+/** Before it comes back to a box that closed the socket or refused it. */
+const AGAIN_MS = 1_000;
 
 type Ack = { ok: true } | { ok: false; error?: { code?: string; detail?: string } };
 
@@ -28,10 +35,18 @@ export class BoxSocket {
   /** `session` events of this connection. Only the first is a snapshot of now; a later one is a replayed old one. */
   #sessions = 0;
   #waiting: (() => void)[] = [];
+  /** Another page of this session has connected since this one last did. */
+  #taken = false;
   readonly #position = new StreamPosition();
   readonly #socket: Socket;
 
-  constructor(private readonly client: Client) {
+  constructor(
+    private readonly client: Client,
+    private readonly others = new OtherPages(),
+  ) {
+    others.onTaken = (deviceId) => {
+      if (deviceId === client.deviceId) this.#taken = true;
+    };
     this.#socket = io({
       path: "/socket.io/",
       autoConnect: false,
@@ -61,6 +76,7 @@ export class BoxSocket {
 
   open(): void {
     this.#stopped = false;
+    this.#taken = false;
     this.#setLine("connecting");
     this.#socket.connect();
   }
@@ -135,23 +151,31 @@ export class BoxSocket {
       }
       // No network for REST: the handshake fails the same way, and is tried again.
     }
+    // The person went on in the other page while this one was without a connection.
+    if (this.#taken) return this.#yield();
+    if (this.client.deviceId !== null) this.others.take(this.client.deviceId);
     const resume = this.#position.resume;
     send(resume === null ? { token } : { token, resume });
   }
 
   async #lost(reason: string): Promise<void> {
-    if (this.#stopped) return;
+    if (this.#stopped || reason === "io client disconnect") return;
     this.#setLine("offline");
     if (reason !== "io server disconnect") return;
-    // The box closed it: the session ended, another page took it over, or the box is stopping.
+    if (this.#taken) return this.#yield();
     try {
       await this.client.call("me", {});
-      this.#setLine("replaced");
     } catch (error) {
-      const problem = asProblem(error);
-      if (problem.status === 401) return;
-      this.#again();
+      // The session is over: the client has told whoever has to know.
+      if (asProblem(error).status === 401) return;
     }
+    this.#again();
+  }
+
+  /** Leaves the line to the other page. */
+  #yield(): void {
+    this.#setLine("replaced");
+    this.#socket.disconnect();
   }
 
   async #refused(error: Error): Promise<void> {
@@ -181,7 +205,7 @@ export class BoxSocket {
   #again(): void {
     setTimeout(() => {
       if (!this.#stopped && !this.#socket.connected && this.#line !== "replaced") this.#socket.connect();
-    }, 1_500);
+    }, AGAIN_MS);
   }
 
   #setLine(line: Line): void {
