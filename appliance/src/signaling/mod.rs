@@ -30,6 +30,7 @@ use std::time::Duration;
 use callbox_core::exchange::Caller;
 use callbox_core::wire::{Code, MAX_MESSAGE_BYTES};
 use metrics::{Counter, Gauge, counter, gauge};
+use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::{ParserConfig, SocketIo};
 
@@ -142,7 +143,10 @@ pub fn layer(
         .ack_timeout(limits.ring_ack_timeout)
         .with_parser(parser)
         .build_layer();
-    let welcome = gate::welcome(Arc::clone(&shared));
+    let welcome = {
+        let shared = Arc::clone(&shared);
+        move |socket: SocketRef| gate::welcome(Arc::clone(&shared), socket)
+    };
     io.ns("/", welcome.with(gate::check(shared)));
     (LeanRequestLayer::new(layer), Sockets(io))
 }
