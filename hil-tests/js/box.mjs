@@ -46,7 +46,7 @@ export class Box {
     const options = ["serve", "--data-dir", join(this.folder, "data"), ...ports];
     this.process = spawn(BINARY, options, { stdio: ["ignore", "pipe", "pipe"] });
     this.process.stderr.on("data", (chunk) => (this.log += chunk));
-    this.ended = new Promise((resolve) => this.process.once("exit", resolve));
+    this.ended = new Promise((resolve) => this.process.once("exit", resolve).once("error", resolve));
     try {
       await within(READY_WITHIN_MS, "ready", this.#readLines());
     } catch (error) {

@@ -45,13 +45,16 @@ export class RecentCalls {
 
 /** How a call went for the one who made it. The box says it to the two parties only. */
 export function outcomeOf(call: Call): Outcome | "live" {
-  if (call.endReason === null || call.endReason === undefined) return call.outcome ?? "live";
   if (call.outcome) return call.outcome;
+  if (!call.endedAt) return "live";
   if (call.answeredAt) return "answered";
   switch (call.endReason) {
     case "timeout": return "missed";
     case "cancelled": return "cancelled";
     case "rejected": return "rejected";
+    // Nothing has ended, as nothing began: refused for a busy line or "do not disturb".
+    case null:
+    case undefined: return "busy";
     default: return "failed";
   }
 }
