@@ -146,7 +146,19 @@ impl Registrar {
             .into_iter()
             .flatten()
             .copied()
-            .filter(|device| self.devices.get(device).is_some_and(|found| found.socket.is_some()))
+            .filter(|device| self.is_reachable(*device))
+    }
+
+    /// Whether this device has a socket.
+    #[must_use]
+    pub fn is_reachable(&self, device: DeviceId) -> bool {
+        self.devices.get(&device).is_some_and(|found| found.socket.is_some())
+    }
+
+    /// The device of a session that has a stream.
+    #[must_use]
+    pub fn device_of(&self, session: SessionId) -> Option<DeviceId> {
+        self.devices.iter().find(|(_, found)| found.session == session).map(|(device, _)| *device)
     }
 
     /// Every device with a socket.
@@ -169,7 +181,7 @@ impl Registrar {
 
     /// Forgets a session; gives its device, its user and its socket.
     pub fn forget(&mut self, session: SessionId) -> Option<(Owner, Option<SocketId>)> {
-        let device = *self.devices.iter().find(|(_, found)| found.session == session)?.0;
+        let device = self.device_of(session)?;
         let registration = self.drop_device(device)?;
         let owner = Owner { session, device, user: registration.user };
         if let Some(socket) = registration.socket {
@@ -241,7 +253,9 @@ impl Stream {
             return None;
         }
         let missed = self.sent.iter().filter(|sent| sent.seq >= first_missed);
-        let missed = missed.filter(|sent| !matches!(*sent.event, ServerEvent::Session(_)));
+        // These were about a socket, not about the session.
+        let stale = |event: &ServerEvent| matches!(event, ServerEvent::Session(_) | ServerEvent::Closing(_));
+        let missed = missed.filter(|sent| !stale(&sent.event));
         let missed = missed.map(|sent| Arc::clone(&sent.event)).collect();
         self.sent.clear();
         Some(missed)

@@ -47,6 +47,13 @@ impl fmt::Display for Refused {
     }
 }
 
+/// A socket whose token was good, until the driver knows it.
+#[derive(Clone)]
+struct Admitted {
+    peer: Arc<Peer>,
+    token: String,
+}
+
 /// Decides who comes in. Handlers are set here and not after the client was told that it is connected, or its
 /// first event could find none.
 pub(super) fn check(
@@ -75,27 +82,26 @@ fn admit(shared: &Arc<Shared>, socket: &Socket, auth: Option<SocketAuth>) -> Res
             ready(())
         }
     });
-    socket.extensions.insert(peer);
+    socket.extensions.insert(Admitted { peer, token });
     Ok(())
 }
 
-/// Makes an admitted socket known to the driver.
-pub(super) fn welcome(
-    shared: Arc<Shared>,
-) -> impl Fn(SocketRef) -> Ready<()> + Clone + Send + Sync + 'static {
-    move |socket| {
-        if let Some(peer) = socket.extensions.remove::<Arc<Peer>>() {
-            shared.sockets.increment(1);
-            let opened = Opened {
-                socket: peer.socket,
-                caller: peer.caller,
-                resume: peer.resume.clone(),
-                epoch: random_epoch(&shared.random),
-                line: Box::new(SocketLine::new(socket, Arc::clone(&peer))),
-            };
-            peer.lane.open(Message::Opened(Box::new(opened)));
-        }
-        ready(())
+/// Makes an admitted socket known to the driver, and looks once more whether its session still is: one that ended
+/// between the check and now was told to a driver that knew no socket of it. One that ends later finds the socket.
+pub(super) async fn welcome(shared: Arc<Shared>, socket: SocketRef) {
+    let Some(Admitted { peer, token }) = socket.extensions.remove() else { return };
+    shared.sockets.increment(1);
+    let opened = Opened {
+        socket: peer.socket,
+        caller: peer.caller,
+        resume: peer.resume.clone(),
+        epoch: random_epoch(&shared.random),
+        line: Box::new(SocketLine::new(socket.clone(), Arc::clone(&peer))),
+    };
+    peer.lane.open(Message::Opened(Box::new(opened))).await;
+    if (shared.authenticate)(&token) == Err(Code::SessionRevoked) {
+        // Its end reaches the driver as of any socket. An error means that it has ended already.
+        drop(socket.disconnect());
     }
 }
 

@@ -59,11 +59,12 @@ impl Lane {
         self.state().meter.take(pace, Instant::now())
     }
 
-    /// The first message: makes the socket known to the driver. What came early follows it.
-    pub(super) fn open(self: &Arc<Self>, opened: Message) {
-        let mut state = self.state();
-        state.waiting.push_front(opened);
-        self.drain_now(&mut state);
+    /// The first message: makes the socket known to the driver, and returns when it is in the driver's inbox. What
+    /// came early follows it.
+    pub(super) async fn open(self: &Arc<Self>, opened: Message) {
+        // An error means that the box stops; then the rest goes nowhere either.
+        let _ = self.mailbox.post(opened).await;
+        self.drain_now(&mut self.state());
     }
 
     /// Hands a message on, after all before it.
@@ -147,7 +148,7 @@ mod tests {
         lane.post(numbered(1)).unwrap();
         lane.post(numbered(2)).unwrap();
         assert!(inbox.try_recv().is_err(), "nothing goes out before the socket is opened");
-        lane.open(numbered(0));
+        lane.open(numbered(0)).await;
         for _ in 3..INBOX {
             mailbox.try_post(numbered(u64::MAX)).unwrap();
         }

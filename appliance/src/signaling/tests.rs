@@ -45,8 +45,12 @@ struct Server {
 impl Server {
     async fn start(limits: Limits) -> Self {
         let (mailbox, inbox) = Mailbox::new();
-        let authenticate: Arc<Authenticate> = Arc::new(|token| match token {
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let authenticate: Arc<Authenticate> = Arc::new(move |token| match token {
             "good" => Ok(caller()),
+            // A session that ends right after its token was looked at.
+            "brief" if asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 => Ok(caller()),
+            "brief" => Err(Code::SessionRevoked),
             "old" => Err(Code::TokenExpired),
             "gone" => Err(Code::SessionRevoked),
             _ => Err(Code::Unauthorized),
@@ -169,6 +173,15 @@ async fn the_handshake_lets_in_or_names_the_code() {
     let elsewhere = Client::connect_to(server.addr, "/admin,", r#"{"token":"good"}"#).await.err().unwrap();
     assert_eq!(elsewhere, r#"{"message":"Invalid namespace"}"#);
     assert!(server.inbox.try_recv().is_err(), "nobody else reached the driver");
+}
+
+#[tokio::test]
+async fn a_session_that_ends_during_the_handshake_keeps_no_socket() {
+    let mut server = Server::start(Limits::default()).await;
+    let mut client = Client::connect(server.addr, r#"{"token":"brief"}"#).await.unwrap();
+    let opened = server.opened().await;
+    assert_eq!(server.closed().await, opened.socket);
+    assert_eq!(client.text().await, "41", "the box says goodbye");
 }
 
 // With several threads, tasks per event would overtake each other.

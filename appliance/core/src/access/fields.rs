@@ -110,8 +110,8 @@ macro_rules! text_field {
 }
 
 text_field!(
-    /// A name to sign in with: 1 to 64 characters without blanks and control characters. Folded to lower case,
-    /// because `Anna` and `anna` are one person.
+    /// A name to sign in with: 1 to 64 characters, letters and digits of any script and `. _ - @ + '`, nothing
+    /// invisible. Folded to lower case, because `Anna` and `anna` are one person.
     Username
 );
 text_field!(
@@ -135,6 +135,19 @@ text_field!(
     Platform
 );
 
+fn fits_username(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric() || "._-@+'".contains(c);
+    }
+    let invisible = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    !(c.is_control() || c.is_whitespace() || invisible || turns_text(c))
+}
+
+/// Characters that make the text after them run the other way: good for nothing in a name but to pass for another.
+const fn turns_text(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 impl Username {
     /// Checks and folds.
     ///
@@ -142,7 +155,7 @@ impl Username {
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, FieldCode> {
         length(text, 1, MAX_USERNAME_CHARS)?;
-        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        if text.chars().any(|c| !fits_username(c)) {
             return Err(FieldCode::InvalidCharacters);
         }
         Ok(Self(text.to_lowercase()))
@@ -156,7 +169,7 @@ impl DisplayName {
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, FieldCode> {
         length(text, 1, MAX_DISPLAY_NAME_CHARS)?;
-        if text.chars().any(char::is_control) {
+        if text.chars().any(|c| c.is_control() || turns_text(c)) {
             return Err(FieldCode::InvalidCharacters);
         }
         let trimmed = text.trim();
@@ -235,7 +248,8 @@ mod tests {
         assert_eq!(Username::parse(&"a".repeat(64)).unwrap().as_str().len(), 64);
         assert_eq!(Username::parse(&"a".repeat(65)), Err(FieldCode::TooLong));
         assert_eq!(Username::parse(&"a".repeat(10_000)), Err(FieldCode::TooLong));
-        for text in ["a b", "a\n", "a\u{0}", "\u{a0}a", "a\u{85}"] {
+        assert_eq!(Username::parse("o'brien+desk@x_1.y-z").unwrap().as_str(), "o'brien+desk@x_1.y-z");
+        for text in ["a b", "a\n", "a\u{0}", "\u{a0}a", "a\u{85}", "<a>", "a\"", "\u{202e}a", "a\u{200b}"] {
             assert_eq!(Username::parse(text), Err(FieldCode::InvalidCharacters), "{text:?}");
         }
     }
@@ -245,6 +259,8 @@ mod tests {
         assert_eq!(DisplayName::parse("  Anna Kim ").unwrap().as_str(), "Anna Kim");
         assert_eq!(DisplayName::parse("   "), Err(FieldCode::Required));
         assert_eq!(DisplayName::parse("a\u{7}"), Err(FieldCode::InvalidCharacters));
+        assert_eq!(DisplayName::parse("anna\u{202e}nimda"), Err(FieldCode::InvalidCharacters));
+        assert!(DisplayName::parse("<b>Bo</b> \u{1f469}\u{200d}\u{1f680}").is_ok());
         assert_eq!(DisplayName::parse(&"김".repeat(128)).unwrap().as_str().chars().count(), 128);
         assert_eq!(DisplayName::parse(&"김".repeat(129)), Err(FieldCode::TooLong));
     }

@@ -28,6 +28,7 @@ impl Call {
             return Ok(());
         }
         let state = self.state;
+        self.after_offer(from)?;
         let leg = self.leg_mut(from).ok_or(Code::Forbidden)?;
         if report == MediaReport::Failed {
             self.relay_report(from, report);
@@ -51,6 +52,12 @@ impl Call {
         self.relay_report(from, report);
         self.follow_legs(now);
         Ok(())
+    }
+
+    /// The initiating device is no other device: before its offer it is early, not forbidden (rule 3).
+    fn after_offer(&self, from: Speaker) -> Result<(), Reject> {
+        let early = self.caller_leg.is_none() && from.side == Side::Caller && from.device == self.initiated_by;
+        if early { Err(Reject::because(Code::InvalidState, "The offer comes first.")) } else { Ok(()) }
     }
 
     /// Takes the edge that the legs' media makes possible.
@@ -83,6 +90,7 @@ impl Call {
     }
 
     pub(super) fn renegotiate(&mut self, from: Speaker, description: Description) -> Result<(), Reject> {
+        self.after_offer(from)?;
         self.leg_mut(from).ok_or(Code::Forbidden)?;
         let Some(to) = self.leg(from.side.other()).map(|leg| leg.device) else {
             return Err(Reject::because(Code::InvalidState, "The call is not answered yet."));

@@ -18,7 +18,7 @@ use crate::journal::Body;
 use crate::unit::Instant;
 use crate::wire::Reject;
 
-use super::io::{Initiated, ReplyId, Ticket};
+use super::io::{Answer, Initiated, ReplyId, Ticket};
 
 /// Between two attempts to store what waits.
 const RETRY: Duration = Duration::from_secs(1);
@@ -47,9 +47,14 @@ pub(super) enum Outcome {
     Refused(Purpose),
 }
 
+/// The ack of an event that changed the record of a call.
+pub(super) type Ack = (ReplyId, Result<Answer, Reject>);
+
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     next: u64,
+    /// Acks that promise what this ticket stores; at most one for each ticket that is on its way.
+    acks: BTreeMap<Ticket, Ack>,
     sent: BTreeMap<Ticket, Vec<(Purpose, Body)>>,
     waiting: VecDeque<(Purpose, Body)>,
     retry_at: Option<Instant>,
@@ -70,6 +75,27 @@ impl Ledger {
                 Outcome::Waits
             }
         }
+    }
+
+    /// The newest ticket; compare with [`Self::hold`].
+    pub(super) const fn newest(&self) -> Ticket {
+        Ticket(self.next)
+    }
+
+    /// Keeps an ack until what was handed to the store after `since` is stored or refused. Gives it back when
+    /// nothing was: the event changed no record, or the store is in trouble and nobody can wait for it.
+    pub(super) fn hold(&mut self, since: Ticket, ack: Ack) -> Option<Ack> {
+        let newest = self.newest();
+        if newest == since || !self.sent.contains_key(&newest) {
+            return Some(ack);
+        }
+        self.acks.insert(newest, ack)
+    }
+
+    /// The ack that waited for this ticket. It goes out even when the store refused: the event took effect, and its
+    /// record is tried again until it is stored.
+    pub(super) fn ack(&mut self, ticket: Ticket) -> Option<Ack> {
+        self.acks.remove(&ticket)
     }
 
     fn ticket(&mut self) -> Ticket {

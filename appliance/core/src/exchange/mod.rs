@@ -2,8 +2,9 @@
 //! its own: would an `if` here belong to a machine, it goes there.
 //!
 //! [`Exchange::handle`] takes one input; then [`Exchange::poll_output`] is drained to `None`; then the next.
-//! An answer that promises something (a call exists, a call was refused and recorded) is held back until the
-//! [`ledger`] hears that its events are stored. What promises nothing (ringing, candidates) leaves at once.
+//! An answer that promises something (a call exists, was refused, was answered, is over) is held back until the
+//! [`ledger`] hears that its events are stored. What promises nothing (ringing, candidates, the events that tell
+//! the other side) leaves at once.
 
 mod calls;
 mod io;
@@ -26,7 +27,9 @@ use crate::presence;
 use crate::quality::Ladder;
 use crate::registrar::{Owner, Registrar};
 use crate::unit::{Instant, Now};
-use crate::wire::{Code, Presence, PresenceView, Reject, Resume, ServerEvent, Session};
+use crate::wire::{
+    Closing, ClosingReason, Code, Presence, PresenceView, Reject, Resume, ServerEvent, Session,
+};
 
 use calls::Calls;
 use ledger::{Ledger, Purpose};
@@ -78,11 +81,13 @@ impl Exchange {
                 }
             }
             Input::Client { socket, event, reply } => {
+                let before = self.ledger.newest();
                 let answer = match self.registrar.owner(socket) {
                     Some(owner) => self.route(owner, event, now),
                     None => Err(Code::SessionRevoked.into()),
                 };
-                self.outputs.push_back(Output::Reply { reply, answer });
+                let ack = self.ledger.hold(before, (reply, answer));
+                self.acknowledge(ack);
             }
             Input::RingAcked { socket, call } => {
                 if let Some(owner) = self.registrar.owner(socket) {
@@ -96,11 +101,15 @@ impl Exchange {
             }
             Input::Directory(change) => self.directory_changed(change, now),
             Input::Committed { ticket } => {
+                let ack = self.ledger.ack(ticket);
+                self.acknowledge(ack);
                 for purpose in self.ledger.committed(ticket) {
                     self.stored(purpose, now);
                 }
             }
             Input::CommitRefused { ticket } => {
+                let ack = self.ledger.ack(ticket);
+                self.acknowledge(ack);
                 for purpose in self.ledger.refused(ticket, now.instant) {
                     self.not_stored(purpose, now.instant);
                 }
@@ -111,6 +120,10 @@ impl Exchange {
             }
             Input::ShutDown => {
                 self.stopping = true;
+                let devices: Vec<_> = self.registrar.all_reachable().collect();
+                for device in devices {
+                    self.say_closing(device, ClosingReason::BoxShutdown, now.instant);
+                }
                 for call in self.calls.ids() {
                     let _ = self.tell_call(call, call::Input::ShutDown, now);
                 }
@@ -121,13 +134,14 @@ impl Exchange {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some(id) = self.calls.due(now.instant) {
+            let before = self.standing(id);
             if let Some(call) = self.calls.get_mut(id) {
                 call.handle_timeout(now);
             }
-            self.drain(id, now);
+            self.drain(id, before, now);
         }
         self.registrar.handle_timeout(now.instant);
-        for view in self.board.handle_timeout(now.instant) {
+        for view in self.board.handle_timeout(self.registrar.sockets(), now.instant) {
             self.broadcast(view, now.instant);
         }
         if let Some((ticket, events)) = self.ledger.handle_timeout(now.instant) {
@@ -146,7 +160,7 @@ impl Exchange {
         [
             self.calls.poll_timeout(),
             self.registrar.poll_timeout().map(|at| (at, "stream without a socket")),
-            self.board.poll_timeout().map(|at| (at, "gathered presence")),
+            self.board.poll_timeout().map(|at| (at, "presence that waits")),
             self.ledger.poll_timeout().map(|at| (at, "events not stored yet")),
         ]
         .into_iter()
@@ -163,6 +177,7 @@ impl Exchange {
         now: Now,
     ) {
         let owner = Owner { session: caller.session, device: caller.device, user: caller.user };
+        self.say_closing(caller.device, ClosingReason::Replaced, now.instant);
         let opened = self.registrar.open(socket, owner, resume, epoch, now.instant);
         if let Some(socket) = opened.replaced {
             self.outputs.push_back(Output::Close { socket, reason: CloseReason::Replaced });
@@ -207,6 +222,10 @@ impl Exchange {
                 for (call, side) in self.calls.of(user) {
                     let _ = self.tell_call(call, call::Input::PartyGone { side }, now);
                 }
+                let devices: Vec<_> = self.registrar.reachable(user).collect();
+                for device in devices {
+                    self.say_closing(device, ClosingReason::SessionRevoked, now.instant);
+                }
                 for session in self.registrar.sessions_of(user) {
                     if let Some((_, Some(socket))) = self.registrar.forget(session) {
                         self.outputs.push_back(Output::Close { socket, reason: CloseReason::AccountGone });
@@ -218,6 +237,9 @@ impl Exchange {
                 self.broadcast(view, now.instant);
             }
             DirectoryChange::SessionGone(session) => {
+                if let Some(device) = self.registrar.device_of(session) {
+                    self.say_closing(device, ClosingReason::SessionRevoked, now.instant);
+                }
                 if let Some((owner, socket)) = self.registrar.forget(session) {
                     if let Some(socket) = socket {
                         self.outputs.push_back(Output::Close { socket, reason: CloseReason::SessionGone });
@@ -230,13 +252,20 @@ impl Exchange {
 
     /// Hands one input to one call and carries out what it wants.
     fn tell_call(&mut self, id: CallId, input: call::Input, now: Now) -> Result<(), Reject> {
+        let before = self.standing(id);
         let Some(call) = self.calls.get_mut(id) else { return Err(Code::NotFound.into()) };
         let result = call.handle(input, now);
-        self.drain(id, now);
+        self.drain(id, before, now);
         result
     }
 
-    fn drain(&mut self, id: CallId, now: Now) {
+    /// What of a call bears on the presence of its users.
+    fn standing(&self, id: CallId) -> Option<(bool, bool, bool)> {
+        let call = self.calls.get(id)?;
+        Some((call.engages(Side::Caller), call.engages(Side::Callee), call.state().is_answered()))
+    }
+
+    fn drain(&mut self, id: CallId, before: Option<(bool, bool, bool)>, now: Now) {
         let mut over = false;
         while let Some(output) = self.calls.get_mut(id).and_then(Call::poll_output) {
             match output {
@@ -262,13 +291,17 @@ impl Exchange {
         }
         let Some(call) = self.calls.get(id) else { return };
         let users = [call.user(Side::Caller), call.user(Side::Callee)];
+        let changed = self.standing(id) != before;
         if over {
             self.forget_call(id);
         } else {
             self.calls.rearm(id);
         }
-        for user in users {
-            self.refresh(user, now.instant);
+        // Most events of a call are candidates, which change nobody's presence.
+        if changed {
+            for user in users {
+                self.refresh(user, now.instant);
+            }
         }
     }
 
@@ -295,6 +328,12 @@ impl Exchange {
             }
             ledger::Outcome::Waits => {}
             ledger::Outcome::Refused(purpose) => self.not_stored(purpose, now),
+        }
+    }
+
+    fn acknowledge(&mut self, ack: Option<ledger::Ack>) {
+        if let Some((reply, answer)) = ack {
+            self.outputs.push_back(Output::Reply { reply, answer });
         }
     }
 
@@ -334,6 +373,13 @@ impl Exchange {
         if let Some((socket, seq)) = self.registrar.push(to, event, now) {
             let wants_ack = matches!(**event, ServerEvent::IncomingCall(_));
             self.outputs.push_back(Output::Emit { socket, seq, event: Arc::clone(event), wants_ack });
+        }
+    }
+
+    /// The last word to a device whose socket is about to be closed, while the event stream is still its own.
+    fn say_closing(&mut self, to: DeviceId, reason: ClosingReason, now: Instant) {
+        if self.registrar.is_reachable(to) {
+            self.send(to, ServerEvent::Closing(Closing { reason }), now);
         }
     }
 

@@ -55,7 +55,7 @@ fn candidate(text: &str) -> Option<IceCandidate> {
     Some(IceCandidate {
         candidate: text.to_owned(),
         sdp_mid: None,
-        sdp_m_line_index: Some(0),
+        sdp_m_line_index: Some(Some(0)),
         username_fragment: None,
     })
 }
@@ -130,10 +130,15 @@ impl Desk {
     }
 
     fn says(&mut self, phone: (u8, u8), event: ClientEvent) -> Result<Answer, Reject> {
+        self.sends(phone, event);
+        self.answer.take().expect("every event is answered")
+    }
+
+    /// Without looking at the ack, which may have to wait.
+    fn sends(&mut self, phone: (u8, u8), event: ClientEvent) {
         let socket = self.socket(phone);
         self.answer = None;
         self.handle(Input::Client { socket, event, reply: ReplyId(1) });
-        self.answer.take().expect("every event is answered")
     }
 
     fn initiate(&mut self, phone: (u8, u8), target: u8, call: CallId) -> Option<Result<Answer, Reject>> {
@@ -207,6 +212,7 @@ fn spell(event: &ServerEvent) -> String {
     match event {
         ServerEvent::CallState(change) => format!("state {:?}", change.state),
         ServerEvent::CallEnded(ended) => format!("ended {:?}", ended.reason),
+        ServerEvent::Closing(closing) => format!("closing {:?}", closing.reason),
         ServerEvent::CallRejected(rejected) => format!("rejected {}", rejected.reason),
         ServerEvent::IceCandidate(ice) => {
             format!("ice {}", ice.candidate.as_ref().map_or("end", |found| found.candidate.as_str()))
@@ -383,17 +389,61 @@ fn nothing_is_promised_before_it_is_stored() {
 }
 
 #[test]
+fn what_changes_the_record_is_acknowledged_when_it_is_stored() {
+    let mut desk = Desk::with(&[(0, 0), (1, 0)]);
+    desk.ring();
+    desk.hears((0, 0));
+    desk.held = Some(VecDeque::new());
+    let answer = sdp(SdpType::Answer);
+    desk.sends((1, 0), ClientEvent::AcceptCall(AcceptCall { call_id: CALL, answer }));
+    assert_eq!(desk.hears((0, 0))[0], "call-accepted", "the caller does not wait for the disk");
+    assert_eq!(desk.answer, None);
+    let accepted = desk.held.as_mut().unwrap().pop_front().unwrap();
+    assert_eq!(desk.trickle((1, 0), "c"), Ok(Answer::Done), "what changes no record does not wait");
+    desk.answer = None;
+    desk.handle(Input::Committed { ticket: accepted });
+    assert_eq!(desk.answer.take(), Some(Ok(Answer::Done)));
+    desk.handle(Input::Committed { ticket: accepted });
+    assert_eq!(desk.answer, None, "once");
+}
+
+#[test]
+fn a_socket_that_the_box_closes_hears_why() {
+    let mut desk = Desk::with(&[(0, 0), (1, 0)]);
+    let older = desk.socket((0, 0));
+    desk.next += 1;
+    let newer = SocketId(desk.next);
+    let resume = Some(Resume { epoch: "0000000000000005".to_owned(), seq: 0 });
+    desk.exchange.handle(
+        Input::SocketOpened { socket: newer, caller: who((0, 0)), resume, epoch: 6 },
+        desk.now,
+    );
+    let mut told = Vec::new();
+    while let Some(output) = desk.exchange.poll_output() {
+        if let Output::Emit { socket, event, .. } = output {
+            told.push((socket, spell(&event)));
+        }
+    }
+    assert_eq!(told[0], (older, "closing Replaced".to_owned()));
+    assert!(!told[1..].iter().any(|(_, event)| event.starts_with("closing")), "not again after the resume");
+    desk.handle(Input::Directory(DirectoryChange::SessionGone(who((1, 0)).session)));
+    assert_eq!(desk.hears((1, 0)).last().map(String::as_str), Some("closing SessionRevoked"));
+}
+
+#[test]
 fn call_ended_waits_for_the_record_two_seconds_and_no_longer() {
     let mut desk = Desk::with(&[(0, 0), (1, 0)]);
     desk.talk();
     desk.hears((0, 0));
     desk.held = Some(VecDeque::new());
-    desk.hang_up((0, 0)).unwrap();
+    desk.sends((0, 0), ClientEvent::EndCall(EndCall { call_id: Some(CALL), room_id: None }));
     assert_eq!(desk.hears((0, 0)), ["state Ended", "media NoMedia"]);
     desk.pass(Duration::from_secs(2));
     assert_eq!(desk.hears((0, 0)), ["ended Hangup", "state Idle"]);
+    assert_eq!(desk.answer, None, "the ack is a promise");
     let ticket = desk.held.as_mut().unwrap().pop_front().unwrap();
     desk.handle(Input::CommitRefused { ticket });
+    assert_eq!(desk.answer.take(), Some(Ok(Answer::Done)), "the call is over, whatever the disk does");
     assert!(desk.exchange.counts().unsaved, "the record is not given up");
     desk.pass(Duration::from_secs(1));
     let ticket = desk.held.as_mut().unwrap().pop_front().expect("it is tried again");

@@ -387,8 +387,13 @@ impl ModelCall {
         if *kept > 64 { Err(Code::RateLimited) } else { Ok(()) }
     }
 
+    fn is_early(&self, device: Device) -> bool {
+        self.legs[0].is_none() && device == self.initiator
+    }
+
     fn renegotiate(&self, device: Device) -> Verdict {
         match self.bound(device) {
+            None if self.is_early(device) => Err(Code::InvalidState),
             None => Err(Code::Forbidden),
             Some(_) if self.legs[1].is_none() => Err(Code::InvalidState),
             Some(_) => Ok(()),
@@ -402,8 +407,9 @@ impl ModelCall {
             return Ok(());
         }
         let answered = self.legs[1].is_some();
+        let early = self.is_early(device);
         let Some(leg) = self.legs.iter_mut().flatten().find(|leg| leg.device == device) else {
-            return Err(Code::Forbidden);
+            return Err(if early { Code::InvalidState } else { Code::Forbidden });
         };
         if failed {
             self.state = State::Error(ErrorKind::MediaError);

@@ -65,7 +65,7 @@ impl Description {
     }
 }
 
-/// W3C `RTCIceCandidateInit`.
+/// W3C `RTCIceCandidateInit`, relayed as it came: a member that was not there is not there, a `null` stays one.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IceCandidate {
@@ -73,14 +73,17 @@ pub struct IceCandidate {
     #[serde(default)]
     pub candidate: String,
     /// Which media section, by name.
-    #[serde(default)]
-    pub sdp_mid: Option<String>,
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[expect(clippy::option_option, reason = "absent and null are two things here")]
+    pub sdp_mid: Option<Option<String>>,
     /// Which media section, by position.
-    #[serde(default)]
-    pub sdp_m_line_index: Option<u16>,
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[expect(clippy::option_option, reason = "absent and null are two things here")]
+    pub sdp_m_line_index: Option<Option<u16>>,
     /// Which ICE generation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username_fragment: Option<String>,
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[expect(clippy::option_option, reason = "absent and null are two things here")]
+    pub username_fragment: Option<Option<String>>,
 }
 
 impl std::fmt::Debug for IceCandidate {
@@ -333,8 +336,8 @@ impl ClientEvent {
 }
 
 fn check_candidate(candidate: &IceCandidate) -> Result<(), Reject> {
-    let names = [candidate.sdp_mid.as_deref(), candidate.username_fragment.as_deref()];
-    if candidate.candidate.len() > MAX_CANDIDATE_BYTES || names.iter().flatten().any(|name| name.len() > 256)
+    let names = [candidate.sdp_mid.as_ref(), candidate.username_fragment.as_ref()];
+    if candidate.candidate.len() > MAX_CANDIDATE_BYTES || names.into_iter().flatten().flatten().any(|name| name.len() > 256)
     {
         return Err(Reject::field("candidate", "A candidate is at most 4 KiB."));
     }
@@ -421,6 +424,11 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
     Option::deserialize(deserializer)
 }
 
+/// A member that is there, with `Some(None)` for `null`; a member that is not there never comes here.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
     let raw = <Box<RawValue>>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).ok())
@@ -493,6 +501,17 @@ mod tests {
     fn names_the_field_at_fault() {
         let reject = ClientEvent::parse(&format!(r#"["call-user",{{"callId":"{CALL}","targetUserId":"{CALL}","offer":{{"type":"offer","sdp":5}}}}]"#)).unwrap_err();
         assert_eq!(reject.field.as_deref(), Some("offer.sdp"));
+    }
+
+    #[test]
+    fn a_candidate_is_relayed_as_it_came() {
+        for text in [
+            r#"{"candidate":"c","sdpMid":"0"}"#,
+            r#"{"candidate":"c","sdpMid":null,"sdpMLineIndex":0,"usernameFragment":null}"#,
+        ] {
+            let candidate: IceCandidate = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&candidate).unwrap(), text);
+        }
     }
 
     #[test]

@@ -229,6 +229,25 @@ pub struct RecordingState {
     pub recording: bool,
 }
 
+/// Why the box closes a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosingReason {
+    /// The box stops or starts again: connect again, with patience.
+    BoxShutdown,
+    /// A newer socket of the session took over: do not connect again.
+    Replaced,
+    /// The session or its account is gone: sign in again.
+    SessionRevoked,
+}
+
+/// The last event before the box closes a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Closing {
+    /// Why.
+    pub reason: ClosingReason,
+}
+
 /// Everything the box says unasked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each variant is documented at its payload")]
@@ -237,6 +256,7 @@ pub enum ServerEvent {
     CallEnded(CallEnded),
     CallRejected(CallRejected),
     CallState(CallStateChange),
+    Closing(Closing),
     IceCandidate(IceRelay),
     IncomingCall(IncomingCall),
     MediaState(MediaNotice),
@@ -258,6 +278,7 @@ impl ServerEvent {
             Self::CallEnded(_) => "call-ended",
             Self::CallRejected(_) => "call-rejected",
             Self::CallState(_) => "call-state",
+            Self::Closing(_) => "closing",
             Self::IceCandidate(_) => "ice-candidate",
             Self::IncomingCall(_) => "incoming-call",
             Self::MediaState(_) => "media-state",
@@ -287,7 +308,7 @@ impl ServerEvent {
             Self::RecordingState(event) => Some(event.call_id),
             Self::Renegotiate(event) => Some(event.call_id),
             Self::UserComingOnline(event) => Some(event.call_id),
-            Self::Presence(_) | Self::Session(_) => None,
+            Self::Closing(_) | Self::Presence(_) | Self::Session(_) => None,
         }
     }
 }
@@ -315,6 +336,7 @@ impl Serialize for Sequenced<'_> {
             ServerEvent::CallEnded(payload) => Flat { seq, payload }.serialize(serializer),
             ServerEvent::CallRejected(payload) => Flat { seq, payload }.serialize(serializer),
             ServerEvent::CallState(payload) => Flat { seq, payload }.serialize(serializer),
+            ServerEvent::Closing(payload) => Flat { seq, payload }.serialize(serializer),
             ServerEvent::IceCandidate(payload) => Flat { seq, payload }.serialize(serializer),
             ServerEvent::IncomingCall(payload) => Flat { seq, payload }.serialize(serializer),
             ServerEvent::MediaState(payload) => Flat { seq, payload }.serialize(serializer),
