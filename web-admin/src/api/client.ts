@@ -54,17 +54,11 @@ export class Client {
   onTokens: (answer: LoginResponse) => void = () => {};
 
   #token: string | null = null;
-  #device: string | null = null;
   #goodUntil = 0;
   #renewal: Promise<LoginResponse> | null = null;
   #timer: unknown = null;
 
   constructor(private readonly around: Surroundings = browserSurroundings) {}
-
-  /** The device that the box knows this session by. */
-  get deviceId(): string | null {
-    return this.#device;
-  }
 
   get signedIn(): boolean {
     return this.#token !== null;
@@ -98,7 +92,6 @@ export class Client {
   /** Takes the tokens of a login, a refresh or an enrolment, and renews them in time. */
   adopt(answer: LoginResponse): void {
     this.#token = answer.accessToken;
-    this.#device = answer.device.id;
     const life = Math.max(answer.expiresIn, 10) * 1000;
     this.#goodUntil = this.around.now() + life * RENEW_AT;
     this.#renewIn(life * RENEW_AT);
@@ -123,7 +116,6 @@ export class Client {
   /** Forgets the tokens. The box is told with `logout` before. */
   forget(): void {
     this.#token = null;
-    this.#device = null;
     this.#goodUntil = 0;
     this.around.clearTimer(this.#timer);
   }

@@ -4,15 +4,14 @@
 //!        any --another page of this session--> replaced
 //!
 //! The Socket.IO client comes back by itself when the network failed, but not when the box closed the socket. The
-//! box does so for four reasons: another page of this session took the line, the session ended, this page was too
-//! slow, or the box stops. The first is known from the other page, the second from the box; else it comes back.
+//! box says why with its last event: another page of this session took the line, the session ended, or the box
+//! stops. Without a word this page was too slow. It comes back unless it was replaced or signed out.
 //!
 //! It knows nothing of calls: those are in state/.
 
 import { io, type Socket } from "socket.io-client";
 import type { Client } from "./client";
-import { StreamPosition, type BoxEvent, type BoxEvents, type ClientEvent, type ClientEvents } from "./events";
-import { OtherPages } from "./other-pages";
+import { StreamPosition, type BoxEvent, type BoxEvents, type ClosingReason, type ClientEvent, type ClientEvents } from "./events";
 import { asProblem, Problem, type LocalCode } from "./problem";
 
 export type Line = "connecting" | "online" | "offline" | "replaced";
@@ -35,18 +34,12 @@ export class BoxSocket {
   /** `session` events of this connection. Only the first is a snapshot of now; a later one is a replayed old one. */
   #sessions = 0;
   #waiting: (() => void)[] = [];
-  /** Another page of this session has connected since this one last did. */
-  #taken = false;
+  /** Why the box is about to close this socket. */
+  #closing: ClosingReason | null = null;
   readonly #position = new StreamPosition();
   readonly #socket: Socket;
 
-  constructor(
-    private readonly client: Client,
-    private readonly others = new OtherPages(),
-  ) {
-    others.onTaken = (deviceId) => {
-      if (deviceId === client.deviceId) this.#taken = true;
-    };
+  constructor(private readonly client: Client) {
     this.#socket = io({
       path: "/socket.io/",
       autoConnect: false,
@@ -60,12 +53,16 @@ export class BoxSocket {
     });
     this.#socket.on("connect", () => {
       this.#sessions = 0;
+      this.#closing = null;
     });
     this.#socket.onAny((event: string, payload: unknown) => {
       if (event === "session") this.#sessions += 1;
       this.#position.note(event, payload);
     });
     this.on("session", () => this.#setLine("online"));
+    this.on("closing", (event) => {
+      this.#closing = event.reason;
+    });
     this.#socket.on("disconnect", (reason) => void this.#lost(reason));
     this.#socket.on("connect_error", (error) => void this.#refused(error));
   }
@@ -76,7 +73,6 @@ export class BoxSocket {
 
   open(): void {
     this.#stopped = false;
-    this.#taken = false;
     this.#setLine("connecting");
     this.#socket.connect();
   }
@@ -151,18 +147,20 @@ export class BoxSocket {
       }
       // No network for REST: the handshake fails the same way, and is tried again.
     }
-    // The person went on in the other page while this one was without a connection.
-    if (this.#taken) return this.#yield();
-    if (this.client.deviceId !== null) this.others.take(this.client.deviceId);
     const resume = this.#position.resume;
     send(resume === null ? { token } : { token, resume });
   }
 
   async #lost(reason: string): Promise<void> {
-    if (this.#stopped || reason === "io client disconnect") return;
+    if (this.#stopped) return;
+    if (this.#closing === "replaced") {
+      // The transport may have gone before the goodbye: then the client would come back and take the line again.
+      this.#setLine("replaced");
+      this.#socket.disconnect();
+      return;
+    }
     this.#setLine("offline");
     if (reason !== "io server disconnect") return;
-    if (this.#taken) return this.#yield();
     try {
       await this.client.call("me", {});
     } catch (error) {
@@ -170,12 +168,6 @@ export class BoxSocket {
       if (asProblem(error).status === 401) return;
     }
     this.#again();
-  }
-
-  /** Leaves the line to the other page. */
-  #yield(): void {
-    this.#setLine("replaced");
-    this.#socket.disconnect();
   }
 
   async #refused(error: Error): Promise<void> {
