@@ -21,13 +21,20 @@ pub struct Config {
     pub workers: Option<NonZeroUsize>,
 }
 
+/// The variables that count, as they are set.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Environment<'a> {
+    /// `CALLBOX_WORKERS`
+    pub workers: Option<&'a str>,
+    /// `CALLBOX_LOG`
+    pub log: Option<&'a str>,
+}
+
 /// Reads the file that the options name, if any, puts the options in and checks all of it.
 ///
-/// `workers` is the value of `CALLBOX_WORKERS`, if it is set.
-///
 /// # Errors
-/// Everything that is wrong in the file, in the options and in `CALLBOX_WORKERS`.
-pub fn load(options: &ServeOptions, workers: Option<&str>) -> Result<Config, Vec<SettingError>> {
+/// Everything that is wrong in the file, in the options and in the environment.
+pub fn load(options: &ServeOptions, environment: Environment<'_>) -> Result<Config, Vec<SettingError>> {
     let mut errors = Vec::new();
     let mut settings = match options.config.as_deref().map(check_file) {
         None => Settings::default(),
@@ -57,7 +64,10 @@ pub fn load(options: &ServeOptions, workers: Option<&str>) -> Result<Config, Vec
             Some(Err(error)) => errors.push(option_error(option, error.to_string())),
         }
     }
-    let workers = workers.map(parse_workers).transpose().unwrap_or_else(|error| {
+    if let Some(Err(error)) = environment.log.map(EnvFilter::try_new) {
+        errors.push(option_error("CALLBOX_LOG", format!("is no log filter: {error}")));
+    }
+    let workers = environment.workers.map(parse_workers).transpose().unwrap_or_else(|error| {
         errors.push(error);
         None
     });
@@ -88,8 +98,8 @@ pub fn check_file(path: &Path) -> Result<Settings, Vec<SettingError>> {
             return Err(vec![SettingError { line: Some(line), key: String::new(), message }]);
         }
     };
-    let settings = Settings::parse(text)?;
-    let errors = beyond_text(&settings);
+    let (settings, mut errors) = Settings::parse_all(text);
+    errors.append(&mut beyond_text(&settings));
     if errors.is_empty() { Ok(settings) } else { Err(errors) }
 }
 
@@ -130,7 +140,7 @@ mod tests {
 
     #[test]
     fn nothing_given_is_the_default() {
-        let config = load(&ServeOptions::default(), None).unwrap();
+        let config = load(&ServeOptions::default(), Environment::default()).unwrap();
         assert_eq!(config, Config { settings: Settings::default(), workers: None });
         assert_eq!(config.settings.this_box.data_dir.path(), Path::new("callbox-data"));
     }
@@ -146,7 +156,7 @@ mod tests {
             https: Some("127.0.0.1:0".to_owned()),
             ..ServeOptions::default()
         };
-        let config = load(&options, Some("1")).unwrap();
+        let config = load(&options, Environment { workers: Some("1"), log: None }).unwrap();
         assert_eq!(config.settings.listen.https.to_string(), "127.0.0.1:0");
         assert_eq!(config.settings.listen.http.to_string(), "*:2");
         assert_eq!(config.settings.this_box.data_dir.path(), Path::new("y"));
@@ -157,22 +167,22 @@ mod tests {
     fn every_error_of_file_options_and_environment_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("c.toml");
-        fs::write(&file, "[listen]\nhttps = 1\nnope = 2\n").unwrap();
+        fs::write(&file, "[listen]\nhttps = 1\nnope = 2\n[log]\nfilter = \"callbox=shout\"\n").unwrap();
         let options = ServeOptions {
             config: Some(file),
             http: Some("localhost:80".to_owned()),
             turn: Some("*".to_owned()),
             ..ServeOptions::default()
         };
-        let errors = load(&options, Some("0")).unwrap_err();
-        assert_eq!(keys(&errors), ["listen.https", "listen.nope", "--http", "--turn", "CALLBOX_WORKERS"]);
+        let errors = load(&options, Environment { workers: Some("0"), log: Some("a=b=c") }).unwrap_err();
+        assert_eq!(keys(&errors), ["listen.https", "listen.nope", "log.filter", "--http", "--turn", "CALLBOX_LOG", "CALLBOX_WORKERS"]);
         assert_eq!(errors[0].line, Some(2));
     }
 
     #[test]
     fn options_can_collide_too() {
         let options = ServeOptions { http: Some("127.0.0.1:8443".to_owned()), ..ServeOptions::default() };
-        assert_eq!(keys(&load(&options, None).unwrap_err()), ["listen.http"]);
+        assert_eq!(keys(&load(&options, Environment::default()).unwrap_err()), ["listen.http"]);
     }
 
     #[test]

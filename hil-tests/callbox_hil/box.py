@@ -46,6 +46,7 @@ class Box:
         self._news = threading.Condition()
         self._closed = False
         self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
 
     def start(self) -> "Box":
         """Starts the process and returns when it has said `ready`."""
@@ -54,6 +55,9 @@ class Box:
         return self
 
     def launch(self) -> None:
+        if self._reader:
+            # The last words of the process before must not count as this one's.
+            self._reader.join(timeout=STOP_WITHIN)
         self.lines, self._closed = [], False
         command = [str(self.binary), "serve", "--data-dir", str(self.data_dir), *FREE_PORTS, *self.options]
         with open(self.log_path, "a", encoding="utf-8") as log:
@@ -144,7 +148,7 @@ class Box:
         self.process.wait(timeout=STOP_WITHIN)
 
     def clean_up(self) -> None:
-        if self._process:
+        if self._process and self._reader:
             self._process.kill()
             self._process.wait(timeout=STOP_WITHIN)
             self._reader.join(timeout=STOP_WITHIN)

@@ -1,15 +1,19 @@
 """A scripted phone: python-socketio underneath, every event kept in order, waiting with a deadline."""
 
+import logging
 import threading
 from typing import Any
 
 import engineio
-import requests
 import socketio
 
 from .box import Box
 from .deadline import Deadline
+from .locked_tls import LockedTls
 from .rest import Account, ok
+
+# A client whose box was killed complains from a thread of its own, long after its test has ended.
+logging.getLogger("engineio.client").setLevel(logging.CRITICAL)
 
 # The box's own limit for anything it does at once; generous, because tests share two cores.
 SOON = 5.0
@@ -42,6 +46,10 @@ class Refused(Exception):
     """The box did not accept the connection; the message is its code."""
 
 
+class Gone(Exception):
+    """The connection ended before the ack came."""
+
+
 class Phone:
     """One Socket.IO connection of an account's session."""
 
@@ -53,10 +61,7 @@ class Phone:
         self._taken: set[int] = set()
         self._refusal: str | None = None
         self._news = threading.Condition()
-        session = requests.Session()
-        session.verify = str(box.ca_file())
-        session.trust_env = False
-        self._socket = _InOrder(reconnection=False, http_session=session, handle_sigint=False)
+        self._socket = _InOrder(reconnection=False, handle_sigint=False)
         self._socket.on("*", self._on_event)
         self._socket.on("connect_error", self._on_refusal)
         self._socket.on("disconnect", self._on_disconnect)
@@ -70,6 +75,8 @@ class Phone:
         auth = auth if auth is not None else {"token": token or self.account.token}
         if resume:
             auth["resume"] = resume
+        secure = LockedTls(self.box.https_port, self.box.trust(), SOON)
+        self._socket.eio.websocket_extra_options = {"socket": secure}
         try:
             self._socket.connect(self.box.https, auth=auth, transports=["websocket"], wait_timeout=SOON)
         except socketio.exceptions.ConnectionError as error:
@@ -135,8 +142,26 @@ class Phone:
     # -- what it says --
 
     def ask(self, name: str, payload: Any) -> dict[str, Any]:
-        """Sends an event and returns the ack; silence fails the test."""
-        ack = self._socket.call(name, payload, timeout=SOON)
+        """Sends an event and returns the ack; silence fails the test, and a connection that ends is [`Gone`]."""
+        acks: list[Any] = []
+
+        def take(*data: Any) -> None:
+            with self._news:
+                acks.append(data[0] if data else None)
+                self._news.notify_all()
+
+        try:
+            self._socket.emit(name, payload, callback=take)
+        except socketio.exceptions.SocketIOError as error:
+            raise Gone(name) from error
+        deadline = Deadline(SOON)
+        with self._news:
+            while not acks:
+                if self.closed:
+                    raise Gone(name)
+                if not self._news.wait(deadline.left()) and deadline.over:
+                    raise AssertionError(f"no ack of {name} within {SOON} s")
+        ack = acks[0]
         assert isinstance(ack, dict) and isinstance(ack.get("ok"), bool), ack
         return ack
 

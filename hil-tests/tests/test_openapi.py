@@ -69,24 +69,24 @@ def api(fuzzed_box, fuzzing_admin):
 def test_every_answer_is_documented(api, operation, mode, fuzzed_box, fuzzing_admin):
     method, path = operation
     described = api[path][method]
-    answered = 0
+    statuses = set()
 
     @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def ask(data):
-        nonlocal answered
         case = data.draw(described.as_strategy(generation_mode=mode))
-        case.call_and_validate(
+        response = case.call_and_validate(
             base_url=fuzzed_box.https,
             headers={"Authorization": f"Bearer {fuzzing_admin.token}"},
             verify=str(fuzzed_box.ca_file()),
             checks=CHECKS,
             timeout=15,
         )
-        answered += 1
+        statuses.add(response.status_code)
 
     ask()
-    assert answered, "no request was made, so nothing is proven"
+    assert statuses, "no request was made, so nothing is proven"
+    print("STATUSES", method, path, mode.value, sorted(statuses))
 
 
 def test_the_served_document_is_the_printed_one(fuzzed_box, fuzzing_admin):

@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{announce, reset_password, start};
 use crate::cli::{AdminCommand, EXIT_USAGE, ServeOptions};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Environment};
 use crate::metrics::Exposition;
 use crate::supervisor::EXCHANGE;
 use crate::{systemd, telemetry};
@@ -22,11 +22,12 @@ use crate::{systemd, telemetry};
 #[must_use]
 pub fn serve(options: &ServeOptions) -> ExitCode {
     let workers = std::env::var("CALLBOX_WORKERS").ok();
-    let config = match config::load(options, workers.as_deref()) {
+    let filter = std::env::var("CALLBOX_LOG").ok();
+    let environment = Environment { workers: workers.as_deref(), log: filter.as_deref() };
+    let config = match config::load(options, environment) {
         Ok(config) => config,
         Err(errors) => return usage(&errors),
     };
-    let filter = std::env::var("CALLBOX_LOG").ok();
     if let Err(error) = telemetry::start(&config.settings.log, filter.as_deref()) {
         say(&error.to_string());
         return ExitCode::from(EXIT_USAGE);

@@ -27,7 +27,7 @@ pub(super) async fn reset_password(options: &ResetPasswordOptions) -> anyhow::Re
         data_dir: options.data_dir.clone(),
         ..ServeOptions::default()
     };
-    let config = config::load(&serve, None).map_err(super::all_errors)?;
+    let config = config::load(&serve, config::Environment::default()).map_err(super::all_errors)?;
     let data_dir = config.settings.this_box.data_dir.path();
     if !data_dir.is_dir() {
         bail!("there is no box in {}; name its data directory with --data-dir", data_dir.display());

@@ -54,6 +54,14 @@ impl Settings {
     /// Everything that is wrong, in the order of lines: broken syntax, unknown sections and settings, wrong types,
     /// values out of range, listeners in each other's way.
     pub fn parse(text: &str) -> Result<Self, Vec<SettingError>> {
+        let (settings, errors) = Self::parse_all(text);
+        if errors.is_empty() { Ok(settings) } else { Err(errors) }
+    }
+
+    /// As [`Self::parse`], for a caller with checks of its own: gives everything that is wrong, and what could be
+    /// read beside it.
+    #[must_use]
+    pub fn parse_all(text: &str) -> (Self, Vec<SettingError>) {
         let lines = Lines(text);
         let (root, syntax) = DeTable::parse_recoverable(text);
         let mut errors: Vec<SettingError> = syntax
@@ -73,7 +81,7 @@ impl Settings {
         if errors.is_empty() {
             errors = settings.conflicts();
         }
-        if errors.is_empty() { Ok(settings) } else { Err(errors) }
+        (settings, errors)
     }
 
     /// Listeners that could not all be bound. To be asked again when options of the command line have been put in.
