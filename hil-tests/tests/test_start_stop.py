@@ -1,5 +1,6 @@
 """Starting and stopping: what the command line promises."""
 
+import os
 import stat
 import subprocess
 
@@ -90,19 +91,20 @@ filter = "callbox=shout"
 BLAMED = {2: "https", 3: "http", 5: "hash_target_ms", 6: "max_sessions_per_user", 8: "reserve_mb", 11: "no_such"}
 
 
-def test_every_kind_of_error_is_listed_at_once_wherever_it_stands(new_box, tmp_path):
+def test_every_kind_of_error_is_listed_at_once_wherever_it_stands(binary, tmp_path):
     settings = tmp_path / "box.toml"
     settings.write_text(EVERY_KIND_OF_ERROR)
     environment = {"CALLBOX_WORKERS": "many", "CALLBOX_LOG": "a=b=c"}
-    box = new_box("--config", str(settings), "--turn", "somewhere", start=False, env=environment)
-    box.launch()
-    assert box.wait_stopped(within=10) == 64
-    told = box.log().splitlines()
+    data = tmp_path / "never-made"
+    command = [binary, "serve", "--config", settings, "--data-dir", data, "--turn", "somewhere"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=10, env={**os.environ, **environment})
+    assert run.returncode == 64, run
+    told = run.stderr.splitlines()
     for line, name in BLAMED.items():
         assert [said for said in told if said.startswith(f"line {line}:") and name in said], (line, name, told)
     for name in ("log.filter", "--turn", "CALLBOX_WORKERS", "CALLBOX_LOG"):
         assert [said for said in told if said.startswith(f"{name}:")], (name, told)
-    assert not box.listeners() and not box.data_dir.exists(), "nothing was begun"
+    assert not run.stdout and not data.exists(), "nothing was begun"
 
 
 def test_broken_syntax_is_an_error_with_its_line(binary, tmp_path):
