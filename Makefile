@@ -143,7 +143,7 @@ js-test:
 
 e2e:
 	$(call say,two pages in Chromium call each other)
-	@cd hil-tests && node --test --test-reporter spec e2e/*.test.mjs
+	@cd hil-tests && node --test --test-concurrency 1 --test-reporter spec e2e/*.test.mjs
 
 # Libfuzzer's instrumentation needs flags that only a nightly compiler takes without this variable.
 fuzz: ## fuzz one codec: make fuzz TARGET=client SECONDS=60

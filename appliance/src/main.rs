@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use callbox::app;
 use callbox::cli::{Cli, Command, Printed};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match Cli::read(std::env::args_os()) {
         Ok(Cli { command: Command::Serve(options) }) => app::serve(&options),

@@ -1,17 +1,21 @@
 // Chromium that trusts one box: a private home whose NSS database holds the box's CA, and no flag that ignores
 // certificates. Camera and microphone are Chromium's own test devices (a moving picture and a beep).
 
+import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import axe from "axe-core";
 import { chromium } from "playwright-core";
+import { PASSWORD } from "../js/box.mjs";
 
 const run = promisify(execFile);
 const EXECUTABLE = process.env.CALLBOX_CHROMIUM ?? "/usr/bin/chromium";
 const ARTEFACTS = process.env.CALLBOX_ARTEFACTS ?? new URL("../../artefacts", import.meta.url).pathname;
 const SOON_MS = 15_000;
+const PHONE = { width: 420, height: 860 };
 
 const FLAGS = [
   "--use-fake-device-for-media-stream",
@@ -44,11 +48,28 @@ export class Browser {
     return browser;
   }
 
-  /** A page with storage of its own, as if on a device of its own. */
-  async page(name, path, size = { width: 1280, height: 800 }) {
-    const context = await this.chromium.newContext({ baseURL: this.box.https, locale: "en-GB", viewport: size });
+  /** A page with storage of its own, as if on a device of its own. `look` is what Playwright calls context options. */
+  async page(name, path, look = {}) {
+    const options = { baseURL: this.box.https, locale: "en-GB", viewport: { width: 1280, height: 800 }, ...look };
+    const context = await this.chromium.newContext(options);
     await context.grantPermissions(["camera", "microphone"], { origin: this.box.https });
     context.setDefaultTimeout(SOON_MS);
+    // Before the page's own scripts, and not as one of them: the policy of the page allows no foreign script.
+    await context.addInitScript({ content: axe.source });
+    return this.window(context, name, path);
+  }
+
+  /** A phone with `username` signed in. */
+  async phone(username, look = {}) {
+    const page = await this.page(username, "/phone", { viewport: PHONE, ...look });
+    await fill(page, { "sign-in-username": username, "sign-in-password": PASSWORD });
+    await page.getByTestId("sign-in-submit").click();
+    await hasLine(page, "online");
+    return page;
+  }
+
+  /** One more window of the same device. */
+  async window(context, name, path) {
     const page = await context.newPage();
     page.on("pageerror", (error) => this.faults.push(`${name}: ${error.message}`));
     page.on("console", (message) => {
@@ -58,8 +79,10 @@ export class Browser {
       const url = new URL(request.url());
       if (url.protocol.startsWith("http") && url.origin !== this.box.https) this.faults.push(`${name}: asked ${url.origin}`);
     });
-    // A call that is over covers the page until somebody has read why.
-    await page.addLocatorHandler(page.getByTestId("call-dismiss"), (button) => button.click());
+    // A call that is over covers the page until somebody has read why, or the next one rings in its place.
+    await page.addLocatorHandler(page.getByTestId("call-dismiss"), (button) => button.click({ timeout: 1_000 }).catch(() => {}), {
+      noWaitAfter: true,
+    });
     await page.goto(path);
     return page;
   }
@@ -77,6 +100,20 @@ export function screenshot(page, name) {
 
 export async function fill(page, values) {
   for (const [testid, value] of Object.entries(values)) await page.getByTestId(testid).fill(value);
+}
+
+/** Waits until the phone says this of its connection to the box. */
+export function hasLine(page, line, timeout = SOON_MS) {
+  return page.waitForFunction((line) => window.__callbox.line() === line, line, { timeout });
+}
+
+/** Nothing on the page keeps somebody out who uses a screen reader, a keyboard or large contrast. */
+export async function isAccessible(page) {
+  // A part that is just fading in has the contrast of a ghost.
+  await page.waitForFunction(() => document.getAnimations().every((one) => one.effect.getTiming().iterations === Infinity || one.playState === "finished"));
+  const found = await page.evaluate(async () => (await window.axe.run(document)).violations);
+  const told = found.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html} (${node.failureSummary})`).join("; ")}`);
+  assert.deepEqual(told, []);
 }
 
 /** Waits until the page shows this state of the protocol. */

@@ -7,15 +7,16 @@ import { Box, PASSWORD } from "../js/box.mjs";
 import {
   Browser,
   fill,
+  hasLine,
   iceFragment,
   iceFragmentChanged,
+  isAccessible,
   received,
   receivesMore,
   screenshot,
   showsState,
 } from "./browser.mjs";
 
-const PHONE = { width: 420, height: 860 };
 const USERS = { minsu: "Minsu Park", zoe: "Zoë Ünal" };
 
 let box;
@@ -37,6 +38,7 @@ after(async () => {
 test("the wizard sets the box up", async () => {
   adminPage = await browser.page("console", "/");
   await adminPage.getByTestId("setup-code").waitFor();
+  await isAccessible(adminPage);
   await screenshot(adminPage, "1-wizard");
   await fill(adminPage, {
     "setup-code": box.setupCode,
@@ -60,29 +62,25 @@ test("the admin adds two users", async () => {
     await row.waitFor();
     assert.ok((await row.innerText()).includes(name));
   }
+  await isAccessible(adminPage);
   await screenshot(adminPage, "2-users");
 });
 
 test("two phones sign in", async () => {
-  [minsu, zoe] = await Promise.all(
-    Object.keys(USERS).map(async (username) => {
-      const page = await browser.page(username, "/phone", PHONE);
-      await fill(page, { "sign-in-username": username, "sign-in-password": PASSWORD });
-      await page.getByTestId("sign-in-submit").click();
-      return page;
-    }),
-  );
+  [minsu, zoe] = await Promise.all(Object.keys(USERS).map((username) => browser.phone(username)));
   await minsu.getByTestId("contact-zoe").waitFor();
   await zoe.getByTestId("contact-minsu").waitFor();
   assert.ok(await minsu.evaluate(() => window.isSecureContext));
+  await isAccessible(minsu);
   await screenshot(minsu, "3-contacts");
 });
 
 test("a wrong password is told and lets one try again", async () => {
-  const page = await browser.page("guess", "/phone", PHONE);
+  const page = await browser.page("guess", "/phone", { viewport: { width: 420, height: 860 } });
   await fill(page, { "sign-in-username": "zoe", "sign-in-password": "not her password 1" });
   await page.getByTestId("sign-in-submit").click();
   await page.getByTestId("sign-in-problem").waitFor();
+  await isAccessible(page);
   assert.ok(await page.getByTestId("sign-in-submit").isEnabled());
   await page.context().close();
 });
@@ -90,6 +88,8 @@ test("a wrong password is told and lets one try again", async () => {
 test("they call, see and hear each other", async () => {
   await minsu.getByTestId("contact-zoe").getByTestId("call-video").click();
   await zoe.getByTestId("incoming").waitFor();
+  await isAccessible(zoe);
+  await isAccessible(minsu);
   await screenshot(zoe, "4-incoming");
   await zoe.getByTestId("accept").click();
   for (const page of [minsu, zoe]) await showsState(page, "InCall");
@@ -102,6 +102,7 @@ test("they call, see and hear each other", async () => {
     });
     await page.getByTestId("local-video").waitFor();
   }
+  await isAccessible(minsu);
   await screenshot(minsu, "5-in-call-minsu");
   await screenshot(zoe, "5-in-call-zoe");
 });
@@ -130,6 +131,7 @@ test("hanging up ends it on both sides, and the history has it", async () => {
     await page.getByTestId("hang-up").waitFor({ state: "detached" });
     await newestInHistory(page, "answered");
   }
+  await isAccessible(zoe);
   await screenshot(zoe, "7-history");
 });
 
@@ -159,6 +161,54 @@ test("do not disturb keeps the phone quiet", async () => {
   await minsu.getByTestId("contact-zoe").getByTestId("call-audio").click();
   await newestInHistory(minsu, "busy");
   assert.equal(await zoe.getByTestId("incoming").count(), 0);
+});
+
+test("the console shows how the box is and the last calls", async () => {
+  await adminPage.getByTestId("tab-home").click();
+  await adminPage.getByTestId("health").waitFor();
+  await adminPage.getByTestId("recent-call").first().waitFor();
+  const calls = adminPage.getByTestId("recent-call");
+  const outcomes = await calls.evaluateAll((rows) => rows.map((row) => row.dataset.outcome));
+  assert.deepEqual(outcomes, ["busy", "rejected", "cancelled", "answered"], "newest first");
+  assert.match(await calls.last().innerText(), /Minsu Park called Zoë Ünal/);
+  await isAccessible(adminPage);
+  await screenshot(adminPage, "9-console");
+});
+
+test("the QR code of the console signs a phone in", async () => {
+  await adminPage.getByTestId("tab-users").click();
+  await adminPage.getByTestId("user-qr-zoe").click();
+  const link = adminPage.getByTestId("user-qr-link");
+  await link.waitFor();
+  await isAccessible(adminPage);
+  await screenshot(adminPage, "10-connect-a-phone");
+  const { pathname, hash } = new URL(await link.getAttribute("href"));
+  const page = await browser.page("enrolled", pathname + hash, { viewport: { width: 420, height: 860 } });
+  await hasLine(page, "online");
+  assert.equal(new URL(page.url()).hash.includes("token"), false, "the token does not stay in the address");
+  await page.context().close();
+});
+
+test("in the dark and in Korean", async () => {
+  const page = await browser.phone("zoe", { locale: "ko-KR", colorScheme: "dark" });
+  await page.getByTestId("contact-minsu").waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.lang), "ko");
+  await isAccessible(page);
+  await screenshot(page, "11-korean-contacts");
+  await page.getByTestId("tab-history").click();
+  await page.getByTestId("history-item").first().waitFor();
+  await isAccessible(page);
+  await screenshot(page, "11-korean-history");
+  await page.context().close();
+  const login = await browser.page("korean console", "/admin", { locale: "ko-KR", colorScheme: "dark" });
+  await fill(login, { "sign-in-username": "admin", "sign-in-password": PASSWORD });
+  await isAccessible(login);
+  await login.getByTestId("sign-in-submit").click();
+  await login.getByTestId("tab-users").click();
+  await login.getByTestId("user-row-zoe").waitFor();
+  await isAccessible(login);
+  await screenshot(login, "11-korean-users");
+  await login.context().close();
 });
 
 test("no page had an error, broke its policy or asked another host", () => {

@@ -11,6 +11,7 @@ import { createInterface } from "node:readline";
 
 const BINARY = process.env.CALLBOX_BIN ?? new URL("../../target/release/callbox", import.meta.url).pathname;
 const READY_WITHIN_MS = 30_000;
+const LISTENERS = ["https", "http", "media", "turn", "federation"];
 export const PASSWORD = "correct horse battery 7";
 
 /** Rejects when `promise` is not settled in time. */
@@ -31,22 +32,34 @@ export class Box {
   static async start() {
     const box = new Box();
     box.folder = await mkdtemp(join(tmpdir(), "callbox-js-"));
-    const ports = ["https", "http", "media", "turn", "federation"].flatMap((name) => [`--${name}`, "127.0.0.1:0"]);
-    const options = ["serve", "--data-dir", join(box.folder, "data"), ...ports];
-    box.process = spawn(BINARY, options, { stdio: ["ignore", "pipe", "pipe"] });
     box.log = "";
-    box.process.stderr.on("data", (chunk) => (box.log += chunk));
-    box.ended = new Promise((resolve) => box.process.once("exit", resolve));
-    try {
-      await within(READY_WITHIN_MS, "ready", box.#readLines());
-    } catch (error) {
-      await box.stop();
-      throw new Error(`the box did not start: ${error.message}\n${box.log}`);
-    }
+    await box.#launch();
     box.ca = await box.#fetchCa();
     box.caFile = join(box.folder, "ca.pem");
     await writeFile(box.caFile, box.ca);
     return box;
+  }
+
+  /** Runs the program on the ports it had before; the first time on free ones. */
+  async #launch() {
+    const ports = LISTENERS.flatMap((name) => [`--${name}`, this[name] ? new URL(this[name]).host : "127.0.0.1:0"]);
+    const options = ["serve", "--data-dir", join(this.folder, "data"), ...ports];
+    this.process = spawn(BINARY, options, { stdio: ["ignore", "pipe", "pipe"] });
+    this.process.stderr.on("data", (chunk) => (this.log += chunk));
+    this.ended = new Promise((resolve) => this.process.once("exit", resolve).once("error", resolve));
+    try {
+      await within(READY_WITHIN_MS, "ready", this.#readLines());
+    } catch (error) {
+      await this.stop();
+      throw new Error(`the box did not start: ${error.message}\n${this.log}`);
+    }
+  }
+
+  /** Ends the program (SIGKILL is a power cut) and starts it again with the same ports and data. */
+  async restart(signal) {
+    this.process.kill(signal);
+    await within(10_000, `an end after ${signal}`, this.ended);
+    await this.#launch();
   }
 
   async #readLines() {

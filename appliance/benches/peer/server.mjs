@@ -21,10 +21,9 @@ const RING_ACK_MS = 5_000;
 const RING_MS = 30_000;
 
 // Of `--presence gathered`, the rule of the box: a change costs one message per socket. Past a budget of messages that
-// refills with time, changes are gathered, and the newest of each user goes out a second later.
-const GATHER_BURST = 2_000;
-const GATHER_PER_MS = 0.5;
-const GATHER_MS = 1_000;
+// refills with time, changes wait their turn, and only the newest of each user goes out.
+const GATHER_BURST = 4_000;
+const GATHER_PER_MS = 2;
 
 const { values: args } = parseArgs({
   options: {
@@ -87,28 +86,43 @@ function tellEverybody(user) {
 
 const untold = new Set();
 const budget = { left: GATHER_BURST, at: 0 };
+let turn = null;
 
-function gather(user) {
-  if (user.told === user.presence) {
-    untold.delete(user);
-    return;
-  }
+/** Takes the messages of one change from the budget; gives the milliseconds until they can be had, or 0. */
+function spend() {
   const now = Date.now();
   budget.left = Math.min(GATHER_BURST, budget.left + (now - budget.at) * GATHER_PER_MS);
   budget.at = now;
   const cost = Math.min(GATHER_BURST, io.engine.clientsCount);
-  if (untold.size === 0 && budget.left >= cost) {
-    budget.left -= cost;
+  if (budget.left < cost) return Math.ceil((cost - budget.left) / GATHER_PER_MS);
+  budget.left -= cost;
+  return 0;
+}
+
+function gather(user) {
+  if (user.told === user.presence) return;
+  const wait = turn === null ? spend() : 1;
+  if (wait === 0) {
     tellEverybody(user);
     return;
   }
-  if (untold.size === 0) {
-    setTimeout(() => {
-      for (const waiting of untold) tellEverybody(waiting);
-      untold.clear();
-    }, GATHER_MS);
-  }
   untold.add(user);
+  turn ??= setTimeout(tellWaiting, wait);
+}
+
+function tellWaiting() {
+  turn = null;
+  for (const user of untold) {
+    if (user.told !== user.presence) {
+      const wait = spend();
+      if (wait > 0) {
+        turn = setTimeout(tellWaiting, wait);
+        return;
+      }
+      tellEverybody(user);
+    }
+    untold.delete(user);
+  }
 }
 
 /** Who hears of a call: the caller, and the callee once it rings there. */

@@ -1,7 +1,8 @@
 //! Which device of whom is reachable where, and what it missed while it was not.
 //!
 //! Every device has one event stream, numbered by `seq`. What was sent is kept for [`KEEP_TIME`] or [`KEEP_EVENTS`],
-//! whichever is less, so that a client that names the last `seq` it got is told the rest. A stream without a
+//! whichever is less, so that a client that names the last `seq` it got is told the rest. Presence, `session` and `closing`
+//! are numbered but not kept: `session` comes first after every connect and holds everybody's presence. A stream without a
 //! socket is forgotten after [`KEEP_TIME`]; its epoch is never used again, so an older client gets the snapshot.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -33,6 +34,8 @@ struct Stream {
     epoch: u64,
     next_seq: u64,
     sent: VecDeque<Sent>,
+    /// The newest `seq` that was to be kept and no longer is.
+    forgotten: u64,
 }
 
 #[derive(Debug)]
@@ -92,7 +95,7 @@ impl Registrar {
             socket: None,
             gone_since: None,
             app_state: AppState::Foreground,
-            stream: Stream { epoch, next_seq: 1, sent: VecDeque::new() },
+            stream: Stream::new(epoch),
         });
         let replaced = registration.socket.replace(socket);
         if let Some(older) = replaced {
@@ -104,7 +107,7 @@ impl Registrar {
         registration.app_state = AppState::Foreground;
         let missed = resume.and_then(|resume| registration.stream.resume(resume, now));
         if missed.is_none() {
-            registration.stream = Stream { epoch, next_seq: 1, sent: VecDeque::new() };
+            registration.stream = Stream::new(epoch);
         }
         Opened { replaced, epoch: registration.stream.epoch, missed }
     }
@@ -141,12 +144,7 @@ impl Registrar {
 
     /// The devices of a user that have a socket.
     pub fn reachable(&self, user: UserId) -> impl Iterator<Item = DeviceId> + '_ {
-        self.of_user
-            .get(&user)
-            .into_iter()
-            .flatten()
-            .copied()
-            .filter(|device| self.is_reachable(*device))
+        self.of_user.get(&user).into_iter().flatten().copied().filter(|device| self.is_reachable(*device))
     }
 
     /// Whether this device has a socket.
@@ -228,44 +226,53 @@ impl Registrar {
 }
 
 impl Stream {
+    const fn new(epoch: u64) -> Self {
+        Self { epoch, next_seq: 1, sent: VecDeque::new(), forgotten: 0 }
+    }
+
     fn push(&mut self, event: &Arc<ServerEvent>, now: Instant) -> u64 {
-        let old = |sent: &Sent| sent.at + KEEP_TIME <= now;
-        while self.sent.len() >= KEEP_EVENTS || self.sent.front().is_some_and(old) {
-            self.sent.pop_front();
-        }
         let seq = self.next_seq;
         self.next_seq += 1;
-        self.sent.push_back(Sent { seq, at: now, event: Arc::clone(event) });
+        if !matches!(**event, ServerEvent::Closing(_) | ServerEvent::Presence(_) | ServerEvent::Session(_)) {
+            self.forget_old(now);
+            if self.sent.len() >= KEEP_EVENTS {
+                self.forget_first();
+            }
+            self.sent.push_back(Sent { seq, at: now, event: Arc::clone(event) });
+        }
         seq
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        while self.sent.front().is_some_and(|sent| sent.at + KEEP_TIME <= now) {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        if let Some(sent) = self.sent.pop_front() {
+            self.forgotten = sent.seq;
+        }
     }
 
     /// Takes back what the client did not get; `None` when some of that is no longer kept. The events get new
     /// numbers when they are sent again, so that `session` comes first and `seq` still rises.
     fn resume(&mut self, resume: &Resume, now: Instant) -> Option<Vec<Arc<ServerEvent>>> {
-        if resume.epoch != format!("{:016x}", self.epoch) || resume.seq >= self.next_seq {
+        self.forget_old(now);
+        let ours = resume.epoch == format!("{:016x}", self.epoch) && resume.seq < self.next_seq;
+        if !ours || resume.seq < self.forgotten {
             return None;
         }
-        let first_missed = resume.seq + 1;
-        let kept_from = self.sent.front().map_or(self.next_seq, |sent| sent.seq);
-        let fresh =
-            self.sent.iter().filter(|sent| sent.seq >= first_missed).all(|sent| sent.at + KEEP_TIME > now);
-        if first_missed < kept_from || !fresh {
-            return None;
-        }
-        let missed = self.sent.iter().filter(|sent| sent.seq >= first_missed);
-        // These were about a socket, not about the session.
-        let stale = |event: &ServerEvent| matches!(event, ServerEvent::Session(_) | ServerEvent::Closing(_));
-        let missed = missed.filter(|sent| !stale(&sent.event));
-        let missed = missed.map(|sent| Arc::clone(&sent.event)).collect();
-        self.sent.clear();
-        Some(missed)
+        let sent = std::mem::take(&mut self.sent);
+        Some(sent.into_iter().filter(|sent| sent.seq > resume.seq).map(|sent| sent.event).collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Presence, PresenceView};
+    use crate::id::CallId;
+    use crate::wire::{Presence, PresenceView, UserComingOnline};
 
     fn owner(n: u8) -> Owner {
         Owner {
@@ -276,6 +283,11 @@ mod tests {
     }
 
     fn event(n: u8) -> Arc<ServerEvent> {
+        let (call_id, user_id) = (CallId::from_random([n; 16]), UserId::from_random([n; 16]));
+        Arc::new(ServerEvent::UserComingOnline(UserComingOnline { call_id, user_id }))
+    }
+
+    fn presence(n: u8) -> Arc<ServerEvent> {
         Arc::new(ServerEvent::Presence(PresenceView {
             user_id: UserId::from_random([n; 16]),
             presence: Presence::Online,
@@ -329,6 +341,20 @@ mod tests {
             None,
             "256 are kept"
         );
+    }
+
+    #[test]
+    fn presence_is_numbered_but_takes_no_room() {
+        let mut registrar = Registrar::default();
+        let who = owner(10);
+        let _ = registrar.open(SocketId(1), who, None, 7, at(0));
+        assert_eq!(registrar.push(who.device, &event(1), at(0)), Some((SocketId(1), 1)));
+        for n in 0..=u8::MAX {
+            let _ = registrar.push(who.device, &presence(n), at(0));
+        }
+        assert_eq!(registrar.push(who.device, &event(2), at(0)), Some((SocketId(1), 258)));
+        let opened = registrar.open(SocketId(2), who, Some(&resume(7, 0)), 8, at(1));
+        assert_eq!(opened.missed, Some(vec![event(1), event(2)]));
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod token_desk;
 
 pub use authenticator::Authenticator;
 pub use clock::Clock;
-pub use passwords::{HashFault, Passwords, Verdict};
+pub use passwords::{HashFault, Passwords, Verdict, settle};
 pub use token_desk::TokenDesk;
 
 /// The system's random numbers failed: nothing can be made that must not be guessed.

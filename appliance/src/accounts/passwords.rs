@@ -23,9 +23,11 @@ const STEPS: [(u32, u32); 5] =
 const ALONE_PERCENT: u128 = 60;
 const SALT: usize = 16;
 const OUTPUT: usize = 32;
-/// glibc keeps freed blocks of up to 32 MiB for later, so a box that had hashed once would never be small again.
-/// A block above that is given back when it is freed; pages that are not touched cost nothing.
-const ALLOCATION_BYTES: usize = 33 << 20;
+/// The allocator gives the memory of a hash back to the system a tenth of a second after it was freed, but only
+/// when it next handles a large block. On an idle box that could be next week.
+const SETTLE: Duration = Duration::from_millis(300);
+/// Large in the allocator's eyes (over 16 MiB). Its pages are never touched, so it costs nothing.
+const LARGE_BYTES: usize = 24 << 20;
 
 /// Why there is no answer about a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -174,15 +176,22 @@ async fn blocking<T: Send + 'static>(
         let _held = permits;
         work()
     });
-    task.await.map_err(|_| HashFault::Failed)?
+    let done = task.await.map_err(|_| HashFault::Failed)?;
+    tokio::spawn(settle());
+    done
+}
+
+/// Makes the allocator return what the last hash used: without it, a box that had hashed once would never be small
+/// again.
+pub async fn settle() {
+    tokio::time::sleep(SETTLE).await;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE_BYTES)));
 }
 
 fn digest(params: &Params, password: &[u8], salt: &[u8], out: &mut [u8]) -> Result<(), HashFault> {
-    let blocks = params.block_count();
     let mut memory: Vec<Block> = Vec::new();
-    let room = blocks.max(ALLOCATION_BYTES / Block::SIZE);
-    memory.try_reserve_exact(room).map_err(|_| HashFault::Failed)?;
-    memory.resize(blocks, Block::default());
+    memory.try_reserve_exact(params.block_count()).map_err(|_| HashFault::Failed)?;
+    memory.resize(params.block_count(), Block::default());
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
         .hash_password_into_with_memory(password, salt, out, &mut memory)
         .map_err(|_| HashFault::Failed)

@@ -10,7 +10,7 @@ use callbox_core::settings::Settings;
 use tokio::sync::watch;
 
 use super::setup_code;
-use crate::accounts::{Authenticator, Clock, Passwords, TokenDesk};
+use crate::accounts::{self, Authenticator, Clock, Passwords, TokenDesk};
 use crate::api::{
     self, AccountsArea, ApiState, BoxIdentity, CallsArea, Door, Gate, HealthReport, HealthState,
     OperationsArea, PartHealth, Probe,
@@ -105,11 +105,12 @@ pub(super) struct Rest<'a> {
 
 impl Rest<'_> {
     pub(super) fn router(self) -> anyhow::Result<axum::Router> {
-        let accounts = &self.settings.accounts;
+        let wanted = &self.settings.accounts;
         let present = self.present_hash()?;
-        let passwords = Passwords::calibrate(accounts.hash_target_ms.duration(), present.as_deref())?;
+        let passwords = Passwords::calibrate(wanted.hash_target_ms.duration(), present.as_deref())?;
+        tokio::spawn(accounts::settle());
         let file = self.setup_file;
-        let door = Door::new(accounts.max_sessions_per_user.get(), self.setup_code, move || {
+        let door = Door::new(wanted.max_sessions_per_user.get(), self.setup_code, move || {
             setup_code::remove(&file);
         });
         let identity = BoxIdentity {

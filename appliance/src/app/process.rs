@@ -1,6 +1,7 @@
 //! The process around the box: command line, exit status, signals, file limit, runtime.
 
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -116,15 +117,13 @@ impl Signals {
 }
 
 fn runtime(config: &Config) -> anyhow::Result<Runtime> {
-    let mut builder = match config.workers {
-        Some(workers) if workers.get() == 1 => Builder::new_current_thread(),
-        Some(workers) => {
-            let mut builder = Builder::new_multi_thread();
-            builder.worker_threads(workers.get());
-            builder
-        }
-        None => Builder::new_multi_thread(),
-    };
+    // One thread carries thousands of calls an hour: every event passes the one driver anyway, and handing it from
+    // thread to thread costs more than reading it. Disk and password hashes have threads of their own.
+    let workers = config.workers.map_or(1, NonZeroUsize::get);
+    let mut builder = if workers == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    if workers > 1 {
+        builder.worker_threads(workers);
+    }
     builder.enable_all().build().context("cannot start the runtime")
 }
 

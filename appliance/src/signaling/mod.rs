@@ -5,7 +5,7 @@
 //! request -> lean_request -> socketioxide -+-> (path is not /socket.io/) the REST router
 //!                                          +-> gate: token -> Caller, or connect_error
 //!                                          +-> inbound: text -> ClientEvent -> lane -> mailbox -> driver
-//! driver -> Line (outbound) -> the socket's queue of 128 packets -> client
+//! driver -> Line (outbound) -> the socket's queue of 512 packets -> client
 //! ```
 //!
 //! socketioxide starts a task per event, and tasks may overtake each other. Here every event is read and put into
@@ -45,8 +45,9 @@ pub type Authenticate = dyn Fn(&str) -> Result<Caller, Code> + Send + Sync;
 /// A message this large still reaches the handler, which refuses it with `payload_too_large`. Beyond it the
 /// transport closes.
 const TRANSPORT_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
-/// Packets that may wait for a client. Overflow: the socket is closed and the client resumes.
-const QUEUE: usize = 128;
+/// Packets that may wait for a client: what a resumption can bring at once (256 events) and as much again, so that a
+/// client that reads is never closed. Overflow: the socket is closed and the client resumes.
+const QUEUE: usize = 512;
 /// Read buffer of a WebSocket; candidates fit in one read, descriptions take a few. It is there for every idle
 /// phone, so it is small.
 const READ_BUFFER: usize = 2048;

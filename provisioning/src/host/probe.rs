@@ -30,6 +30,11 @@ const TEST: &[Package] = &[
     // libFuzzer is C++.
     Package { name: "g++", sign: Sign::Command("c++") },
     Package { name: "chromium", sign: Sign::Command("chromium") },
+    // The pictures of the Korean pages.
+    Package {
+        name: "fonts-noto-cjk",
+        sign: Sign::File("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"),
+    },
     Package { name: "libnss3-tools", sign: Sign::Command("certutil") },
     Package { name: "python3", sign: Sign::Command("python3") },
     Package { name: "python3-venv", sign: Sign::PythonModules("venv, ensurepip") },

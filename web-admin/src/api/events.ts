@@ -42,8 +42,12 @@ export interface QualitySettings {
   maxKbps: number;
 }
 
+/** Why the box closes a socket. */
+export type ClosingReason = "box_shutdown" | "replaced" | "session_revoked";
+
 /** box -> client; every one also carries `seq`. */
 export interface BoxEvents {
+  closing: { reason: ClosingReason };
   session: { epoch: string | number; resumed: boolean; presence: UserPresence[]; calls: Call[] };
   "incoming-call": {
     callId: string;

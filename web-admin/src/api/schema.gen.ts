@@ -1,5 +1,13 @@
 // Generated from openapi.json by scripts/generate-api.mjs. Do not edit: run `npm run generate:api`.
 
+export interface Account {
+  displayName: string;
+  extension: string | null;
+  id: string;
+  role: Role;
+  username: string;
+}
+
 export interface Alive {
   status: string;
 }
@@ -14,7 +22,12 @@ export interface AuditEntry {
   userId?: string;
 }
 
-export interface BoxView {
+export interface AuditEntryPage {
+  items: AuditEntry[];
+  nextCursor: string | null;
+}
+
+export interface Box {
   boxId: string;
   features: string[];
   name: string;
@@ -43,30 +56,43 @@ export interface Call {
   state: CallState;
 }
 
+export interface CallPage {
+  items: Call[];
+  nextCursor: string | null;
+}
+
 export type CallState = "Idle" | "Connecting" | "Connected" | "InCall" | "Reconnecting" | "Error" | "Timeout" | "Ended";
 
 export type CalleeStatus = "offline" | "online";
 
-export interface Device {
-  name?: string | null;
-  platform?: string | null;
+export interface CreateUser {
+  displayName: string;
+  extension?: string | null;
+  password: string;
+  role?: Role | null;
+  username: string;
 }
 
-export interface DeviceView {
+export interface Device {
   id: string;
   name: string;
+}
+
+export interface DeviceDescription {
+  name?: string | null;
+  platform?: string | null;
 }
 
 export type Direction = "incoming" | "outgoing";
 
 export type EndReason = "hangup" | "cancelled" | "rejected" | "answered_elsewhere" | "timeout" | "error" | "box_shutdown";
 
-export interface EnrolBody {
-  device?: Device | null;
+export interface EnrolRequest {
+  device?: DeviceDescription | null;
   token: string;
 }
 
-export interface EnrolmentView {
+export interface Enrolment {
   expiresAt: string;
   qrSvg: string;
   token: string;
@@ -75,15 +101,21 @@ export interface EnrolmentView {
 
 export type ErrorKind = "NetworkError" | "PermissionError" | "ServerError" | "MediaError";
 
-export interface FieldProblem {
+export interface FieldError {
   code: string;
   field: string;
 }
 
-export interface HealthReport {
-  parts: PartHealth[];
+export interface Health {
+  parts: HealthPart[];
   state: HealthState;
   substate?: string;
+}
+
+export interface HealthPart {
+  detail?: string;
+  name: string;
+  state: string;
 }
 
 export type HealthState = "Critical" | "Degraded" | "Emergency" | "Maintenance" | "Normal" | "Recovery" | "Start";
@@ -94,11 +126,11 @@ export interface IceServer {
   username: string;
 }
 
-export interface IceServersView {
+export interface IceServers {
   iceServers: IceServer[];
 }
 
-export interface InitiateBody {
+export interface InitiateCall {
   e2ee?: boolean | null;
   media?: {
     audio?: true;
@@ -110,7 +142,7 @@ export interface InitiateBody {
   targetUserId: string;
 }
 
-export interface InitiatedView {
+export interface InitiatedCall {
   callId: string;
   calleeStatus: CalleeStatus;
   expiresAt: string;
@@ -121,10 +153,19 @@ export interface InitiatedView {
 
 export type Level = "low" | "medium" | "high";
 
-export interface LoginBody {
-  device?: Device | null;
+export interface LoginRequest {
+  device?: DeviceDescription | null;
   password: string;
   username: string;
+}
+
+export interface LoginResponse {
+  accessToken: string;
+  device: Device;
+  expiresIn: number;
+  refreshToken?: string;
+  tokenType: string;
+  user: Account;
 }
 
 export interface Media {
@@ -134,41 +175,7 @@ export interface Media {
 
 export type MediaState = "NoMedia" | "Connecting" | "Connected" | "Recording";
 
-export interface NewUserBody {
-  displayName: string;
-  extension?: string | null;
-  password: string;
-  role?: Role | null;
-  username: string;
-}
-
 export type Outcome = "answered" | "missed" | "cancelled" | "rejected" | "failed" | "busy";
-
-export interface Page_AuditEntry {
-  items: AuditEntry[];
-  nextCursor: string | null;
-}
-
-export interface Page_Call {
-  items: Call[];
-  nextCursor: string | null;
-}
-
-export interface Page_SessionView {
-  items: SessionView[];
-  nextCursor: string | null;
-}
-
-export interface Page_User {
-  items: User[];
-  nextCursor: string | null;
-}
-
-export interface PartHealth {
-  detail?: string;
-  name: string;
-  state: string;
-}
 
 export interface Party {
   displayName: string;
@@ -176,14 +183,14 @@ export interface Party {
   id: string;
 }
 
-export interface PatchMeBody {
+export interface PatchMe {
   callWaiting?: boolean | null;
   currentPassword?: string | null;
   doNotDisturb?: boolean | null;
   password?: string | null;
 }
 
-export interface PatchUserBody {
+export interface PatchUser {
   callWaiting?: boolean | null;
   disabled?: boolean | null;
   displayName?: string | null;
@@ -200,18 +207,10 @@ export interface Problem {
   callId?: string;
   code: string;
   detail: string;
-  errors?: FieldProblem[];
+  errors?: FieldError[];
   status: number;
   title: string;
   type: string;
-}
-
-export interface Profile {
-  displayName: string;
-  extension: string | null;
-  id: string;
-  role: Role;
-  username: string;
 }
 
 export interface QualityView {
@@ -219,22 +218,26 @@ export interface QualityView {
   caller?: Level | null;
 }
 
-export type RecordingAction = "start" | "stop";
-
-export interface RecordingBody {
-  action: RecordingAction;
-}
-
-export interface RecordingView {
+export interface Recording {
   callId: string;
   recording: boolean;
 }
 
-export interface RefreshBody {
+export type RecordingAction = "start" | "stop";
+
+export interface RefreshRequest {
   refreshToken?: string | null;
 }
 
 export type Role = "admin" | "user" | "guest" | "device";
+
+export interface Session {
+  createdAt: string;
+  current: boolean;
+  device: SessionDevice;
+  id: string;
+  lastSeenAt: string;
+}
 
 export interface SessionDevice {
   id: string;
@@ -242,12 +245,13 @@ export interface SessionDevice {
   platform: string;
 }
 
-export interface SessionView {
-  createdAt: string;
-  current: boolean;
-  device: SessionDevice;
-  id: string;
-  lastSeenAt: string;
+export interface SessionPage {
+  items: Session[];
+  nextCursor: string | null;
+}
+
+export interface SetRecording {
+  action: RecordingAction;
 }
 
 export interface SetupAdmin {
@@ -256,20 +260,11 @@ export interface SetupAdmin {
   username: string;
 }
 
-export interface SetupBody {
+export interface SetupRequest {
   admin: SetupAdmin;
   boxName: string;
   code: string;
-  device?: Device | null;
-}
-
-export interface SignedInAnswer {
-  accessToken: string;
-  device: DeviceView;
-  expiresIn: number;
-  refreshToken?: string;
-  tokenType: string;
-  user: Profile;
+  device?: DeviceDescription | null;
 }
 
 export interface User {
@@ -285,36 +280,41 @@ export interface User {
   version: number;
 }
 
+export interface UserPage {
+  items: User[];
+  nextCursor: string | null;
+}
+
 /** What each operation takes and gives. */
 export interface Operations {
-  activeCalls: { input: {  }; result: Page_Call };
-  box: { input: {  }; result: BoxView };
-  createUser: { input: { body: NewUserBody }; result: User };
+  activeCalls: { input: {  }; result: CallPage };
+  box: { input: {  }; result: Box };
+  createUser: { input: { body: CreateUser }; result: User };
   deleteUser: { input: { path: { id: string } }; result: undefined };
-  enrol: { input: { body: EnrolBody }; result: SignedInAnswer };
+  enrol: { input: { body: EnrolRequest }; result: LoginResponse };
   getCall: { input: { path: { id: string } }; result: Call };
   getUser: { input: { path: { id: string } }; result: User };
-  health: { input: {  }; result: HealthReport };
+  health: { input: {  }; result: Health };
   healthz: { input: {  }; result: Alive };
-  iceServers: { input: {  }; result: IceServersView };
-  initiateCall: { input: { body: InitiateBody }; result: InitiatedView };
-  issueEnrolment: { input: { path: { id: string } }; result: EnrolmentView };
-  listAudit: { input: { query?: { limit?: number; cursor?: string } }; result: Page_AuditEntry };
-  listCalls: { input: { query?: { limit?: number; cursor?: string } }; result: Page_Call };
-  listSessions: { input: { query?: { limit?: number; cursor?: string } }; result: Page_SessionView };
-  listUserSessions: { input: { path: { id: string }; query?: { limit?: number; cursor?: string } }; result: Page_SessionView };
-  listUsers: { input: { query?: { limit?: number; cursor?: string } }; result: Page_User };
-  login: { input: { body: LoginBody }; result: SignedInAnswer };
+  iceServers: { input: {  }; result: IceServers };
+  initiateCall: { input: { body: InitiateCall }; result: InitiatedCall };
+  issueEnrolment: { input: { path: { id: string } }; result: Enrolment };
+  listAudit: { input: { query?: { limit?: number; cursor?: string } }; result: AuditEntryPage };
+  listCalls: { input: { query?: { limit?: number; cursor?: string } }; result: CallPage };
+  listSessions: { input: { query?: { limit?: number; cursor?: string } }; result: SessionPage };
+  listUserSessions: { input: { path: { id: string }; query?: { limit?: number; cursor?: string } }; result: SessionPage };
+  listUsers: { input: { query?: { limit?: number; cursor?: string } }; result: UserPage };
+  login: { input: { body: LoginRequest }; result: LoginResponse };
   logout: { input: {  }; result: undefined };
   me: { input: {  }; result: User };
   metrics: { input: {  }; result: undefined };
-  patchMe: { input: { body: PatchMeBody }; result: User };
-  patchUser: { input: { path: { id: string }; body: PatchUserBody }; result: User };
+  patchMe: { input: { body: PatchMe }; result: User };
+  patchUser: { input: { path: { id: string }; body: PatchUser }; result: User };
   readyz: { input: {  }; result: Alive };
-  refresh: { input: { body?: RefreshBody | null }; result: SignedInAnswer };
+  refresh: { input: { body?: RefreshRequest | null }; result: LoginResponse };
   revokeSession: { input: { path: { id: string } }; result: undefined };
-  setRecording: { input: { path: { id: string }; body: RecordingBody }; result: RecordingView };
-  setup: { input: { body: SetupBody }; result: SignedInAnswer };
+  setRecording: { input: { path: { id: string }; body: SetRecording }; result: Recording };
+  setup: { input: { body: SetupRequest }; result: LoginResponse };
 }
 
 /** Where each operation lives. */

@@ -3,11 +3,15 @@
 //!   connecting --session--> online --cut--> offline --session--> online
 //!        any --another page of this session--> replaced
 //!
+//! The Socket.IO client comes back by itself when the network failed, but not when the box closed the socket. The
+//! box says why with its last event: another page of this session took the line, the session ended, or the box
+//! stops. Without a word this page was too slow. It comes back unless it was replaced or signed out.
+//!
 //! It knows nothing of calls: those are in state/.
 
 import { io, type Socket } from "socket.io-client";
 import type { Client } from "./client";
-import { StreamPosition, type BoxEvent, type BoxEvents, type ClientEvent, type ClientEvents } from "./events";
+import { StreamPosition, type BoxEvent, type BoxEvents, type ClosingReason, type ClientEvent, type ClientEvents } from "./events";
 import { asProblem, Problem, type LocalCode } from "./problem";
 
 export type Line = "connecting" | "online" | "offline" | "replaced";
@@ -16,6 +20,8 @@ export type Line = "connecting" | "online" | "offline" | "replaced";
 const ACK_MS = 5_000;
 /** An event that could not be delivered for this long is given up: no call waits longer. */
 const DELIVER_MS = 30_000;
+/** Before it comes back to a box that closed the socket or refused it. */
+const AGAIN_MS = 1_000;
 
 type Ack = { ok: true } | { ok: false; error?: { code?: string; detail?: string } };
 
@@ -28,6 +34,8 @@ export class BoxSocket {
   /** `session` events of this connection. Only the first is a snapshot of now; a later one is a replayed old one. */
   #sessions = 0;
   #waiting: (() => void)[] = [];
+  /** Why the box is about to close this socket. */
+  #closing: ClosingReason | null = null;
   readonly #position = new StreamPosition();
   readonly #socket: Socket;
 
@@ -45,12 +53,16 @@ export class BoxSocket {
     });
     this.#socket.on("connect", () => {
       this.#sessions = 0;
+      this.#closing = null;
     });
     this.#socket.onAny((event: string, payload: unknown) => {
       if (event === "session") this.#sessions += 1;
       this.#position.note(event, payload);
     });
     this.on("session", () => this.#setLine("online"));
+    this.on("closing", (event) => {
+      this.#closing = event.reason;
+    });
     this.#socket.on("disconnect", (reason) => void this.#lost(reason));
     this.#socket.on("connect_error", (error) => void this.#refused(error));
   }
@@ -141,17 +153,21 @@ export class BoxSocket {
 
   async #lost(reason: string): Promise<void> {
     if (this.#stopped) return;
+    if (this.#closing === "replaced") {
+      // The transport may have gone before the goodbye: then the client would come back and take the line again.
+      this.#setLine("replaced");
+      this.#socket.disconnect();
+      return;
+    }
     this.#setLine("offline");
     if (reason !== "io server disconnect") return;
-    // The box closed it: the session ended, another page took it over, or the box is stopping.
     try {
       await this.client.call("me", {});
-      this.#setLine("replaced");
     } catch (error) {
-      const problem = asProblem(error);
-      if (problem.status === 401) return;
-      this.#again();
+      // The session is over: the client has told whoever has to know.
+      if (asProblem(error).status === 401) return;
     }
+    this.#again();
   }
 
   async #refused(error: Error): Promise<void> {
@@ -181,7 +197,7 @@ export class BoxSocket {
   #again(): void {
     setTimeout(() => {
       if (!this.#stopped && !this.#socket.connected && this.#line !== "replaced") this.#socket.connect();
-    }, 1_500);
+    }, AGAIN_MS);
   }
 
   #setLine(line: Line): void {

@@ -8,7 +8,7 @@ import { Overview } from "../screens/overview/Overview";
 import { SignIn } from "../screens/sign-in/SignIn";
 import { UsersScreen } from "../screens/users/UsersScreen";
 import { BoxState } from "../state/box";
-import { History } from "../state/history";
+import { RecentCalls } from "../state/recent-calls";
 import { route } from "../state/route";
 import { Session } from "../state/session";
 import { Users } from "../state/users";
@@ -20,7 +20,7 @@ const client = new Client();
 const session = new Session(client);
 const box = new BoxState(client);
 const users = new Users(client);
-const history = new History(client, 8);
+const recent = new RecentCalls(client);
 
 function App() {
   const account = session.account;
@@ -48,7 +48,7 @@ function App() {
   ];
   return (
     <Frame name={box.box.value?.name ?? t("app.name")} sub={account.displayName} actions={actions} tabs={tabs} tabsLabel={t("app.menu")}>
-      {page === "home" && <Overview box={box} users={users} history={history} />}
+      {page === "home" && <Overview box={box} users={users} recent={recent} />}
       {page === "users" && <UsersScreen users={users} ownId={account.id} />}
     </Frame>
   );

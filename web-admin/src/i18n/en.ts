@@ -62,7 +62,9 @@ export const en = {
   "console.online.one": "{n} online",
   "console.online.other": "{n} online",
   "console.people": "People",
-  "console.recentCalls": "Your recent calls",
+  "console.recentCalls": "Recent calls",
+  "console.callOf": "{caller} called {callee}",
+  "console.allParts": "Every part works",
   "console.firstUserTitle": "Add your first user",
   "console.firstUserLead": "Everyone who should be able to call needs an account.",
 

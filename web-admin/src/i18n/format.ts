@@ -16,7 +16,12 @@ export function clockTime(iso: string): string {
 }
 
 function format(at: Date, options: Intl.DateTimeFormatOptions): string {
-  return new Intl.DateTimeFormat(locale.value, options).format(at);
+  return new Intl.DateTimeFormat(regional(locale.value), options).format(at);
+}
+
+/** The person's own region of a language, where the browser names one: 14:05 in "en-GB", 2:05 PM in "en-US". */
+export function regional(language: string, wanted: readonly string[] = typeof navigator === "undefined" ? [] : navigator.languages): string {
+  return wanted.find((one) => one === language || one.startsWith(`${language}-`)) ?? language;
 }
 
 /** "0:42", "12:03", "1:02:03". */

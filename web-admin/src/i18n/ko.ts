@@ -63,7 +63,9 @@ export const ko = {
   "console.online.one": "{n}명 온라인",
   "console.online.other": "{n}명 온라인",
   "console.people": "사람",
-  "console.recentCalls": "내 최근 통화",
+  "console.recentCalls": "최근 통화",
+  "console.callOf": "{caller} 님이 {callee} 님에게",
+  "console.allParts": "모든 부분이 작동합니다",
   "console.firstUserTitle": "첫 사용자를 추가하세요",
   "console.firstUserLead": "통화할 사람마다 계정이 필요합니다.",
 

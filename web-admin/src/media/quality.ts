@@ -19,14 +19,70 @@ export function networkType(connection: NetworkInformation | undefined): Network
   }
 }
 
+/** An estimate younger than this is the browser's first guess, not a measurement. */
+const RAMP_MS = 8_000;
+/** How long a narrow path is remembered after the sender was held below it. */
+const REMEMBER_MS = 60_000;
+/** Below this the box chooses the lowest level, in Mbit/s. */
+const NARROW_MBPS = 2;
+
+/** What one connection looks like at one moment; everything in kbit/s. */
+export interface PathState {
+  /** The browser's estimate of what the path carries. */
+  estimate: number | null;
+  /** What the box lets this phone send; null while nothing was said. */
+  cap: number | null;
+  /** The browser's guess about the whole network. */
+  downlinkMbps: number | null;
+}
+
+/**
+ * What is worth telling the box about a path.
+ *
+ * The browser never estimates much more than twice of what it is allowed to send, so an estimate near that says how
+ * much is sent, not how much fits. Told as it is, it would hold a call on the lowest level for ever. And `downlink`
+ * is a fixed low guess in an office without internet: it counts only upward, as a narrow path shows in the estimate.
+ */
+export class PathSampler {
+  #since: number | null = null;
+  #narrow: { kbps: number; at: number } | null = null;
+
+  take(path: PathState, now: number): { downlinkMbps?: number; availableOutgoingKbps?: number } {
+    const wide = path.downlinkMbps !== null && path.downlinkMbps >= NARROW_MBPS ? { downlinkMbps: path.downlinkMbps } : {};
+    if (path.estimate === null || path.cap === null) return wide;
+    this.#since ??= now;
+    if (now - this.#since < RAMP_MS) return wide;
+    if (path.estimate < path.cap * 2) {
+      this.#narrow = { kbps: path.estimate, at: now };
+      return { availableOutgoingKbps: path.estimate };
+    }
+    // Wide enough for the present level. Whether it is for a higher one was seen when it was tried last.
+    if (this.#narrow !== null && now - this.#narrow.at < REMEMBER_MS) {
+      return { availableOutgoingKbps: Math.max(path.estimate, this.#narrow.kbps) };
+    }
+    return wide;
+  }
+}
+
+const samplers = new WeakMap<RTCPeerConnection, PathSampler>();
+
 /** One sample for `network-quality`. */
 export async function sample(pc: RTCPeerConnection | null): Promise<Omit<ClientEvents["network-quality"], "callId">> {
   const connection = (navigator as Navigator & { connection?: NetworkInformation }).connection;
-  const out: Omit<ClientEvents["network-quality"], "callId"> = { type: networkType(connection) };
-  if (typeof connection?.downlink === "number") out.downlinkMbps = connection.downlink;
-  const kbps = pc === null ? null : await outgoingKbps(pc);
-  if (kbps !== null) out.availableOutgoingKbps = kbps;
-  return out;
+  const downlinkMbps = connection?.downlink ?? null;
+  const type = networkType(connection);
+  if (pc === null) return { type };
+  const sampler = samplers.get(pc) ?? new PathSampler();
+  samplers.set(pc, sampler);
+  const path = { estimate: await outgoingKbps(pc), cap: capOf(pc), downlinkMbps };
+  return { type, ...sampler.take(path, performance.now()) };
+}
+
+/** What the box lets the picture take; null before it said so, or without a picture. */
+function capOf(pc: RTCPeerConnection): number | null {
+  const picture = pc.getSenders().find((sender) => sender.track?.kind === "video");
+  const bits = picture?.getParameters().encodings[0]?.maxBitrate;
+  return bits === undefined ? null : bits / 1000;
 }
 
 /** The browser's own bandwidth estimate of the path in use. */

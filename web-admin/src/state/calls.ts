@@ -6,7 +6,7 @@
 import { signal } from "@preact/signals";
 import type { Client } from "../api/client";
 import type { BoxEvent, BoxEvents, ClientEvent, ClientEvents, Description, MediaReport, QualitySettings } from "../api/events";
-import type { Call, CallError, CallState, IceServer, Level, Media, Party } from "../api/model";
+import type { Call, CallError, CallState, IceServer, InitiateCall, Level, Media, Party } from "../api/model";
 import { asProblem } from "../api/problem";
 import type { Peer, PeerHooks, PeerOptions } from "../media/peer";
 import { incoming, isJoined, isLive, outgoing, rejoined, step, type CallEvent, type KeptCall, type PhoneCall } from "./call-machine";
@@ -86,7 +86,7 @@ export class Calls {
     const turn = this.#begin(outgoing(peer, media));
     if (!(await this.#openMedia(media, turn))) return;
     try {
-      const call = await this.client.call("initiateCall", { body: { targetUserId: peer.id, media } });
+      const call = await this.client.call("initiateCall", { body: { targetUserId: peer.id, media: wanted(media) } });
       if (turn !== this.#turn) {
         // Hung up while the box was asked.
         await this.wire.deliver("end-call", { callId: call.callId });
@@ -428,4 +428,9 @@ export class Calls {
       console.warn("not delivered", asProblem(error).code);
     }
   }
+}
+
+/** A call carries something: the box takes none without sound and picture. */
+function wanted(media: Media): NonNullable<InitiateCall["media"]> {
+  return media.video ? { audio: media.audio, video: true } : { audio: true, video: false };
 }

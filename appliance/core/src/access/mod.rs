@@ -16,4 +16,4 @@ pub use fields::{
 pub use refresh::{MalformedRefresh, RefreshToken};
 pub use setup_code::SetupCode;
 pub use throttle::{ACCOUNT_FAILURES, ADDRESS_FAILURES, Source, Throttle, Throttled, WINDOW};
-pub use tokens::{ACCESS_LIFETIME, CLOCK_SKEW, Claims, TokenFault, issue, verify};
+pub use tokens::{ACCESS_LIFETIME, CLOCK_SKEW, Claims, TokenFault, in_time, issue, verify};

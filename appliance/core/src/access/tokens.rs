@@ -98,12 +98,21 @@ pub fn verify(
     now: Timestamp,
 ) -> Result<Claims, TokenFault> {
     let claims = genuine(token, issuer, key).ok_or(TokenFault::Forged)?;
+    in_time(&claims, now)?;
+    Ok(claims)
+}
+
+/// Whether the claims of a genuine token hold now.
+///
+/// # Errors
+/// [`TokenFault::Expired`]
+pub fn in_time(claims: &Claims, now: Timestamp) -> Result<(), TokenFault> {
     let seconds = now.as_secs();
     let skew = i64::try_from(CLOCK_SKEW.as_secs()).unwrap_or_default();
     if seconds >= claims.exp || claims.iat > seconds.saturating_add(skew) {
         return Err(TokenFault::Expired);
     }
-    Ok(claims)
+    Ok(())
 }
 
 fn genuine(token: &str, issuer: &str, key: impl Fn(&str) -> Option<VerifyingKey>) -> Option<Claims> {

@@ -56,7 +56,8 @@ impl Call {
 
     /// The initiating device is no other device: before its offer it is early, not forbidden (rule 3).
     fn after_offer(&self, from: Speaker) -> Result<(), Reject> {
-        let early = self.caller_leg.is_none() && from.side == Side::Caller && from.device == self.initiated_by;
+        let early =
+            self.caller_leg.is_none() && from.side == Side::Caller && from.device == self.initiated_by;
         if early { Err(Reject::because(Code::InvalidState, "The offer comes first.")) } else { Ok(()) }
     }
 

@@ -134,13 +134,14 @@ impl Exchange {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some(id) = self.calls.due(now.instant) {
+            let before = self.standing(id);
             if let Some(call) = self.calls.get_mut(id) {
                 call.handle_timeout(now);
             }
-            self.drain(id, now);
+            self.drain(id, before, now);
         }
         self.registrar.handle_timeout(now.instant);
-        for view in self.board.handle_timeout(now.instant) {
+        for view in self.board.handle_timeout(self.registrar.sockets(), now.instant) {
             self.broadcast(view, now.instant);
         }
         if let Some((ticket, events)) = self.ledger.handle_timeout(now.instant) {
@@ -159,7 +160,7 @@ impl Exchange {
         [
             self.calls.poll_timeout(),
             self.registrar.poll_timeout().map(|at| (at, "stream without a socket")),
-            self.board.poll_timeout().map(|at| (at, "gathered presence")),
+            self.board.poll_timeout().map(|at| (at, "presence that waits")),
             self.ledger.poll_timeout().map(|at| (at, "events not stored yet")),
         ]
         .into_iter()
@@ -251,13 +252,20 @@ impl Exchange {
 
     /// Hands one input to one call and carries out what it wants.
     fn tell_call(&mut self, id: CallId, input: call::Input, now: Now) -> Result<(), Reject> {
+        let before = self.standing(id);
         let Some(call) = self.calls.get_mut(id) else { return Err(Code::NotFound.into()) };
         let result = call.handle(input, now);
-        self.drain(id, now);
+        self.drain(id, before, now);
         result
     }
 
-    fn drain(&mut self, id: CallId, now: Now) {
+    /// What of a call bears on the presence of its users.
+    fn standing(&self, id: CallId) -> Option<(bool, bool, bool)> {
+        let call = self.calls.get(id)?;
+        Some((call.engages(Side::Caller), call.engages(Side::Callee), call.state().is_answered()))
+    }
+
+    fn drain(&mut self, id: CallId, before: Option<(bool, bool, bool)>, now: Now) {
         let mut over = false;
         while let Some(output) = self.calls.get_mut(id).and_then(Call::poll_output) {
             match output {
@@ -283,13 +291,17 @@ impl Exchange {
         }
         let Some(call) = self.calls.get(id) else { return };
         let users = [call.user(Side::Caller), call.user(Side::Callee)];
+        let changed = self.standing(id) != before;
         if over {
             self.forget_call(id);
         } else {
             self.calls.rearm(id);
         }
-        for user in users {
-            self.refresh(user, now.instant);
+        // Most events of a call are candidates, which change nobody's presence.
+        if changed {
+            for user in users {
+                self.refresh(user, now.instant);
+            }
         }
     }
 

@@ -227,7 +227,7 @@ impl Exchange {
         if let Some(call::Output::Record(body)) = record {
             self.commit(Purpose::Initiated { call: id, reply, initiated }, body, now.instant);
         }
-        self.drain(id, now);
+        self.drain(id, None, now);
     }
 
     /// A call of `from` to `to` that still rings.

@@ -414,10 +414,8 @@ fn a_socket_that_the_box_closes_hears_why() {
     desk.next += 1;
     let newer = SocketId(desk.next);
     let resume = Some(Resume { epoch: "0000000000000005".to_owned(), seq: 0 });
-    desk.exchange.handle(
-        Input::SocketOpened { socket: newer, caller: who((0, 0)), resume, epoch: 6 },
-        desk.now,
-    );
+    desk.exchange
+        .handle(Input::SocketOpened { socket: newer, caller: who((0, 0)), resume, epoch: 6 }, desk.now);
     let mut told = Vec::new();
     while let Some(output) = desk.exchange.poll_output() {
         if let Output::Emit { socket, event, .. } = output {

@@ -337,7 +337,8 @@ impl ClientEvent {
 
 fn check_candidate(candidate: &IceCandidate) -> Result<(), Reject> {
     let names = [candidate.sdp_mid.as_ref(), candidate.username_fragment.as_ref()];
-    if candidate.candidate.len() > MAX_CANDIDATE_BYTES || names.into_iter().flatten().flatten().any(|name| name.len() > 256)
+    if candidate.candidate.len() > MAX_CANDIDATE_BYTES
+        || names.into_iter().flatten().flatten().any(|name| name.len() > 256)
     {
         return Err(Reject::field("candidate", "A candidate is at most 4 KiB."));
     }

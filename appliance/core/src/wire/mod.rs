@@ -18,7 +18,7 @@ pub use client::{
 };
 pub use code::{Code, Reject};
 pub use server::{
-    CallAccepted, CallEnded, CallRejected, CallStateChange, Closing, ClosingReason, IceRelay, IncomingCall, Level, MediaNotice,
-    Presence, PresenceView, QualityNotice, RecordingRequest, RecordingState, RenegotiateRelay, Sequenced,
-    ServerEvent, Session, Settings, UserComingOnline,
+    CallAccepted, CallEnded, CallRejected, CallStateChange, Closing, ClosingReason, IceRelay, IncomingCall,
+    Level, MediaNotice, Presence, PresenceView, QualityNotice, RecordingRequest, RecordingState,
+    RenegotiateRelay, Sequenced, ServerEvent, Session, Settings, UserComingOnline,
 };

@@ -44,13 +44,14 @@ function Stage({ calls, call, line, words }: { calls: Calls; call: PhoneCall; li
   );
 }
 
+/** Each button has a key: a finger or a focus on one must not end up on the next one that takes its place. */
 function Controls({ calls, call }: { calls: Calls; call: PhoneCall }) {
-  if (call.phase === "over") return <CallButton icon="check" label={t("call.dismiss")} onClick={() => calls.dismiss()} testid="call-dismiss" autoFocus />;
+  if (call.phase === "over") return <CallButton key="call-dismiss" icon="check" label={t("call.dismiss")} onClick={() => calls.dismiss()} testid="call-dismiss" autoFocus />;
   if (call.phase === "ringing") {
     return (
       <>
-        <CallButton icon="hangUp" tone="end" label={t("call.reject")} onClick={() => void calls.reject()} testid="reject" />
-        <CallButton icon={call.media.video ? "video" : "phone"} tone="accept" label={t("call.accept")} onClick={() => void calls.accept()} testid="accept" autoFocus />
+        <CallButton key="reject" icon="hangUp" tone="end" label={t("call.reject")} onClick={() => void calls.reject()} testid="reject" />
+        <CallButton key="accept" icon={call.media.video ? "video" : "phone"} tone="accept" label={t("call.accept")} onClick={() => void calls.accept()} testid="accept" autoFocus />
       </>
     );
   }
@@ -58,9 +59,9 @@ function Controls({ calls, call }: { calls: Calls; call: PhoneCall }) {
   const off = calls.own.camera.value !== "on";
   return (
     <>
-      <CallButton icon={muted ? "micOff" : "mic"} label={muted ? t("call.unmute") : t("call.mute")} pressed={muted} onClick={() => calls.own.toggleMute()} testid="mute" />
-      <CallButton icon={off ? "videoOff" : "video"} label={off ? t("call.cameraOn") : t("call.cameraOff")} pressed={off} onClick={() => void calls.toggleCamera()} testid="camera" />
-      <CallButton icon="hangUp" tone="end" label={t("call.hangUp")} onClick={() => void calls.hangUp()} testid="hang-up" />
+      <CallButton key="mute" icon={muted ? "micOff" : "mic"} label={muted ? t("call.unmute") : t("call.mute")} pressed={muted} onClick={() => calls.own.toggleMute()} testid="mute" />
+      <CallButton key="camera" icon={off ? "videoOff" : "video"} label={off ? t("call.cameraOn") : t("call.cameraOff")} pressed={off} onClick={() => void calls.toggleCamera()} testid="camera" />
+      <CallButton key="hang-up" icon="hangUp" tone="end" label={t("call.hangUp")} onClick={() => void calls.hangUp()} testid="hang-up" />
     </>
   );
 }

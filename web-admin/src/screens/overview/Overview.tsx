@@ -2,7 +2,7 @@ import { useEffect } from "preact/hooks";
 import { plural, t, word } from "../../i18n";
 import { duration, moment } from "../../i18n/format";
 import type { BoxState } from "../../state/box";
-import { otherParty, type History } from "../../state/history";
+import { outcomeOf, type RecentCalls } from "../../state/recent-calls";
 import type { Users } from "../../state/users";
 import type { Call, Health } from "../../api/model";
 import { ButtonLink } from "../../ui/Button";
@@ -13,11 +13,11 @@ import { Trouble } from "../frame/Trouble";
 const HEALTH_MS = 15_000;
 
 /** The console's first page: what the box is called, how it is, who is here, the last calls. */
-export function Overview({ box, users, history }: { box: BoxState; users: Users; history: History }) {
+export function Overview({ box, users, recent }: { box: BoxState; users: Users; recent: RecentCalls }) {
   useEffect(() => {
     void box.loadHealth();
     void users.directory.load();
-    void history.load();
+    void recent.load();
     const timer = setInterval(() => void box.loadHealth(), HEALTH_MS);
     return () => clearInterval(timer);
   }, []);
@@ -49,11 +49,11 @@ export function Overview({ box, users, history }: { box: BoxState; users: Users;
           </Stack>
         </Panel>
         <Panel>
-          <Facts facts={[[t("console.version"), about?.version ?? ""], [t("console.boxId"), <Text key="id" kind="mono">{about?.boxId.slice(0, 16)}</Text>]]} />
+          <Facts facts={[[t("console.version"), about?.version ?? ""], [t("console.boxId"), <Text key="id" kind="mono">{shortId(about?.boxId ?? "")}</Text>]]} />
         </Panel>
       </Grid>
       <Subtitle>{t("console.recentCalls")}</Subtitle>
-      <Panel flush><RecentCalls history={history} /></Panel>
+      <Panel flush><CallList recent={recent} /></Panel>
     </Stack>
   );
 }
@@ -62,33 +62,43 @@ const HEALTH_TONE: Record<string, Tone> = { Normal: "good", Degraded: "warn", Re
 
 function HealthCard({ health }: { health: Health | null }) {
   if (health === null) return <Waiting>{t("console.health")}</Waiting>;
-  const parts = health.parts ?? [];
+  const troubled = health.parts.filter((part) => part.state !== "up");
+  const detail = health.substate ? word("healthSub", health.substate, "health.unknown", { state: health.substate }) : t("console.allParts");
   return (
     <Stack gap="tight">
       <Text kind="overline">{t("console.health")}</Text>
       <Text kind="figure">{word("health", health.state, "health.unknown", { state: health.state })}</Text>
-      <Status tone={HEALTH_TONE[health.state] ?? "idle"} testid="health">{word("healthSub", health.substate ?? "", "health.unknown", { state: health.substate ?? health.state })}</Status>
-      {parts.length > 0 && <Text kind="small quiet">{parts.map((part) => `${part.name}: ${part.state}`).join(" · ")}</Text>}
+      {(health.substate || troubled.length === 0) && <Status tone={HEALTH_TONE[health.state] ?? "idle"} testid="health">{detail}</Status>}
+      {troubled.map((part) => <Status key={part.name} tone="bad">{`${part.name}: ${part.detail ?? part.state}`}</Status>)}
     </Stack>
   );
 }
 
-function RecentCalls({ history }: { history: History }) {
-  const calls = history.calls.value.slice(0, 8);
-  if (calls.length === 0) {
-    return history.loading.value ? <Waiting>{t("app.loading")}</Waiting> : <Empty icon="clock" title={t("phone.noHistory")} />;
-  }
+/** The first letters of the box's identity: enough to tell two boxes apart. */
+function shortId(id: string): string {
+  return id.split("-").slice(0, 2).join("-");
+}
+
+function CallList({ recent }: { recent: RecentCalls }) {
+  const calls = recent.calls.value;
+  if (recent.problem.value) return <Trouble problem={recent.problem.value} onRetry={() => void recent.load()} />;
+  if (calls === null) return <Waiting>{t("app.loading")}</Waiting>;
+  if (calls.length === 0) return <Empty icon="clock" title={t("phone.noHistory")} />;
   return <List label={t("console.recentCalls")}>{calls.map((call) => <RecentCall key={call.callId} call={call} />)}</List>;
 }
 
+const OUTCOME_TONE: Partial<Record<string, "good" | "bad" | "info">> = { answered: "good", missed: "bad", failed: "bad", live: "info" };
+
 function RecentCall({ call }: { call: Call }) {
-  const party = otherParty(call);
+  const outcome = outcomeOf(call);
   return (
     <ListRow
-      lead={<Avatar name={party.displayName} />}
-      title={party.displayName}
-      detail={<><span>{moment(call.createdAt)}</span><span>{call.durationMs > 0 ? duration(call.durationMs) : ""}</span></>}
-      actions={<Badge tone={call.outcome === "missed" ? "bad" : "info"}>{word("outcome", call.outcome ?? "live", "outcome.live")}</Badge>}
+      testid="recent-call"
+      data={{ "data-outcome": outcome }}
+      lead={<Avatar name={call.caller.displayName} />}
+      title={t("console.callOf", { caller: call.caller.displayName, callee: call.callee.displayName })}
+      detail={<><span>{moment(call.createdAt)}</span>{call.durationMs > 0 && <span>{duration(call.durationMs)}</span>}</>}
+      actions={<Badge {...(OUTCOME_TONE[outcome] ? { tone: OUTCOME_TONE[outcome] } : {})}>{outcome === "missed" ? t("end.timeout") : word("outcome", outcome, "outcome.live")}</Badge>}
     />
   );
 }

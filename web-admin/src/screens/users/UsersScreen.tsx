@@ -35,7 +35,7 @@ export function UsersScreen({ users, ownId }: { users: Users; ownId: string }) {
     { key: "username", head: t("users.username"), cell: (user) => user.username },
     { key: "extension", head: t("users.extension"), cell: (user) => user.extension ?? "" },
     { key: "role", head: t("users.role"), cell: (user) => t(`role.${user.role}`) },
-    { key: "presence", head: t("users.presence"), cell: (user) => <Status tone={TONE[user.presence]}>{user.doNotDisturb ? t("presence.dnd") : t(`presence.${user.presence}`)}</Status> },
+    { key: "presence", head: t("users.presence"), cell: (user) => <Status tone={user.doNotDisturb ? "bad" : TONE[user.presence]}>{user.doNotDisturb ? t("presence.dnd") : t(`presence.${user.presence}`)}</Status> },
     {
       key: "actions",
       head: t("users.actions"),
