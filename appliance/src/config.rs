@@ -175,7 +175,18 @@ mod tests {
             ..ServeOptions::default()
         };
         let errors = load(&options, Environment { workers: Some("0"), log: Some("a=b=c") }).unwrap_err();
-        assert_eq!(keys(&errors), ["listen.https", "listen.nope", "log.filter", "--http", "--turn", "CALLBOX_LOG", "CALLBOX_WORKERS"]);
+        assert_eq!(
+            keys(&errors),
+            [
+                "listen.https",
+                "listen.nope",
+                "log.filter",
+                "--http",
+                "--turn",
+                "CALLBOX_LOG",
+                "CALLBOX_WORKERS"
+            ]
+        );
         assert_eq!(errors[0].line, Some(2));
     }
 

@@ -204,7 +204,11 @@ pub(super) async fn get_user(
 #[schema(as = PatchUser)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PatchUserBody {
-    #[schema(min_length = 1, max_length = 64, pattern = r"^[0-9A-Za-z._@+'\u00a1-\u00ac\u00ae-\u167f\u1681-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\u2fff\u3001-\ufefe\uff00-\uffff-]+$")]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[0-9A-Za-z._@+'\u00a1-\u00ac\u00ae-\u167f\u1681-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\u2fff\u3001-\ufefe\uff00-\uffff-]+$"
+    )]
     username: Option<String>,
     /// Ends the user's sessions.
     #[schema(min_length = 8, max_length = 256)]

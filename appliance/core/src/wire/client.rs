@@ -74,15 +74,12 @@ pub struct IceCandidate {
     pub candidate: String,
     /// Which media section, by name.
     #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
-    #[expect(clippy::option_option, reason = "absent and null are two things here")]
     pub sdp_mid: Option<Option<String>>,
     /// Which media section, by position.
     #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
-    #[expect(clippy::option_option, reason = "absent and null are two things here")]
     pub sdp_m_line_index: Option<Option<u16>>,
     /// Which ICE generation.
     #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
-    #[expect(clippy::option_option, reason = "absent and null are two things here")]
     pub username_fragment: Option<Option<String>>,
 }
 
