@@ -24,6 +24,12 @@ def test_a_field_of_ten_thousand_characters_is_named(admin, field):
     assert [error for error in told["errors"] if error["field"] == field and error["code"]], told
 
 
+@pytest.mark.parametrize("device", [{"name": "x" * 10_000, "platform": "x"}, {"name": "x", "platform": "x" * 10_000}])
+def test_a_device_of_ten_thousand_characters_is_refused(anyone, user, device):
+    body = {"username": user().username, "password": PASSWORD, "device": device}
+    problem(anyone.post("/api/auth/login", body), 422, "invalid_input")
+
+
 @pytest.mark.parametrize("name", ["a\u0000b", "\u202eabc", "a b", "a\nb", "<script>"])
 def test_usernames_are_plain(admin, name):
     body = {"username": name, "password": PASSWORD, "displayName": "Odd"}

@@ -181,6 +181,24 @@ def test_sizes_of_sdp_and_of_messages(pair):
     caller.end(call_id)
 
 
+def test_texts_of_ten_thousand_characters(pair):
+    """Refused with their code, and the call is as it was."""
+    caller, callee = pair
+    call_id = caller.ring(callee)
+    callee.expect("incoming-call", callId=call_id)
+    long = "x" * 10_000
+    callee.refused("reject-call", {"callId": call_id, "reason": long}, "invalid_input")
+    callee.refused("accept-call", {"callId": call_id, "answer": {"type": long, "sdp": SDP}}, "invalid_input")
+    caller.refused("ice-candidate", {"callId": call_id, "candidate": {"candidate": long}}, "invalid_input")
+    caller.refused("ice-candidate", {"callId": call_id, "candidate": {"candidate": "c", "sdpMid": long}}, "invalid_input")
+    caller.refused("call-user", {"callId": call_id, "targetUserId": long, "offer": offer()}, "invalid_input")
+    caller.refused("end-call", {"roomId": long}, "invalid_input")
+    caller.refused(long, {}, "unknown_event")
+    assert caller.call(call_id)["state"] == "Connecting"
+    callee.accept(call_id)
+    caller.end(call_id)
+
+
 def test_an_unknown_event_is_told_so(pair):
     caller, _ = pair
     caller.refused("make-coffee", {"strong": True}, "unknown_event")

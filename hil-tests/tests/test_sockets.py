@@ -24,6 +24,7 @@ def test_logout_closes_the_socket(user, phone):
     socket = phone(account)
     ok(account.rest.post("/api/auth/logout"), 204)
     socket.expect_closed(within=1)
+    assert socket.heard("closing", reason="session_revoked")
 
 
 def test_the_snapshot_comes_first(pair, user, phone):
@@ -42,6 +43,7 @@ def test_a_newer_socket_of_a_session_replaces_the_older(user, phone):
     account = user()
     older = phone(account)
     newer = phone(account)
+    older.expect("closing", reason="replaced")
     older.expect_closed()
     newer.settle()
 

@@ -1,5 +1,6 @@
 """Starting and stopping: what the command line promises."""
 
+import os
 import stat
 import subprocess
 
@@ -72,6 +73,45 @@ def test_check_config_names_every_error_with_its_line(binary, tmp_path):
     assert run.returncode == 64, told
     for line, name in (("1", "no_such_section_one"), ("3", "no_such_section_two")):
         assert [said for said in told.splitlines() if name in said and line in said], told
+
+
+EVERY_KIND_OF_ERROR = """\
+[listen]
+https = "nowhere"
+http = 7
+[accounts]
+hash_target_ms = 9000
+max_sessions_per_user = "many"
+[store]
+reserve_mb = 5
+[log]
+filter = "callbox=shout"
+[no_such]
+"""
+BLAMED = {2: "https", 3: "http", 5: "hash_target_ms", 6: "max_sessions_per_user", 8: "reserve_mb", 11: "no_such"}
+
+
+def test_every_kind_of_error_is_listed_at_once_wherever_it_stands(binary, tmp_path):
+    settings = tmp_path / "box.toml"
+    settings.write_text(EVERY_KIND_OF_ERROR)
+    environment = {"CALLBOX_WORKERS": "many", "CALLBOX_LOG": "a=b=c"}
+    data = tmp_path / "never-made"
+    command = [binary, "serve", "--config", settings, "--data-dir", data, "--turn", "somewhere"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=10, env={**os.environ, **environment})
+    assert run.returncode == 64, run
+    told = run.stderr.splitlines()
+    for line, name in BLAMED.items():
+        assert [said for said in told if said.startswith(f"line {line}:") and name in said], (line, name, told)
+    for name in ("log.filter", "--turn", "CALLBOX_WORKERS", "CALLBOX_LOG"):
+        assert [said for said in told if said.startswith(f"{name}:")], (name, told)
+    assert not run.stdout and not data.exists(), "nothing was begun"
+
+
+def test_broken_syntax_is_an_error_with_its_line(binary, tmp_path):
+    settings = tmp_path / "box.toml"
+    settings.write_text("[listen]\nhttps = [\n")
+    run = subprocess.run([binary, "check-config", settings], capture_output=True, text=True, timeout=10)
+    assert run.returncode == 64 and "line 2" in run.stderr, run
 
 
 def test_check_config_accepts_an_empty_file(binary, tmp_path):

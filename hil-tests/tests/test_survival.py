@@ -35,6 +35,20 @@ def test_a_stop_tells_running_calls_and_ends_them(office):
         assert record["durationMs"] > 0
 
 
+def test_a_stop_ends_ringing_calls_as_well(office):
+    box, alice, bob = office
+    call_id = alice.ring(bob)
+    bob.expect("incoming-call", callId=call_id)
+    box.signal_stop()
+    for phone in (alice, bob):
+        phone.expect("closing", reason="box_shutdown", within=10)
+        phone.expect("call-ended", callId=call_id, reason="box_shutdown", within=10)
+    assert box.wait_stopped() == 0
+    box.start()
+    (sent,), (received,) = history(box, "alice"), history(box, "bob")
+    assert (sent["outcome"], received["outcome"], sent["endReason"]) == ("failed", "missed", "box_shutdown")
+
+
 def test_a_kill_during_a_call_leaves_one_record_of_it(office):
     box, alice, bob = office
     ended = alice.ring(bob)

@@ -75,7 +75,7 @@ impl DeviceFields {
 #[schema(as = LoginRequest)]
 pub(super) struct LoginBody {
     /// In any case.
-    #[schema(value_type = String, required = true, min_length = 1, max_length = 64, pattern = r"^[^\s\u0000-\u001f\u007f-\u009f]+$")]
+    #[schema(value_type = String, required = true, min_length = 1, max_length = 64, pattern = r"^[0-9A-Za-z._@+'\u00a1-\u00ac\u00ae-\u167f\u1681-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\u2fff\u3001-\ufefe\uff00-\uffff-]+$")]
     username: Option<String>,
     #[schema(value_type = String, required = true, min_length = 1, max_length = 256)]
     password: Option<String>,

@@ -131,11 +131,11 @@ pub(super) async fn list_users(
 #[schema(as = CreateUser)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NewUserBody {
-    #[schema(value_type = String, required = true, min_length = 1, max_length = 64, pattern = r"^[^\s\u0000-\u001f\u007f-\u009f]+$")]
+    #[schema(value_type = String, required = true, min_length = 1, max_length = 64, pattern = r"^[0-9A-Za-z._@+'\u00a1-\u00ac\u00ae-\u167f\u1681-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\u2fff\u3001-\ufefe\uff00-\uffff-]+$")]
     username: Option<String>,
     #[schema(value_type = String, required = true, min_length = 8, max_length = 256)]
     password: Option<String>,
-    #[schema(value_type = String, required = true, min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$")]
+    #[schema(value_type = String, required = true, min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*[^\s\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069][^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$")]
     display_name: Option<String>,
     /// Left out, the next free number from 101.
     #[schema(pattern = "^[0-9]{2,6}$", min_length = 2, max_length = 6)]
@@ -204,7 +204,11 @@ pub(super) async fn get_user(
 #[schema(as = PatchUser)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PatchUserBody {
-    #[schema(min_length = 1, max_length = 64, pattern = r"^[^\s\u0000-\u001f\u007f-\u009f]+$")]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[0-9A-Za-z._@+'\u00a1-\u00ac\u00ae-\u167f\u1681-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\u2fff\u3001-\ufefe\uff00-\uffff-]+$"
+    )]
     username: Option<String>,
     /// Ends the user's sessions.
     #[schema(min_length = 8, max_length = 256)]
@@ -212,7 +216,7 @@ pub(super) struct PatchUserBody {
     #[schema(
         min_length = 1,
         max_length = 128,
-        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$"
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*[^\s\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069][^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$"
     )]
     display_name: Option<String>,
     /// `null` takes the number away.
