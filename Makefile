@@ -123,7 +123,7 @@ web-test: ## types, tests and size budget of the web pages
 	$(call say,size of the web pages)
 	@cd web-admin && npm run --silent check:size
 
-api-check:
+api-check: ## the OpenAPI document and the web client are up to date
 	$(call say,the OpenAPI document and the client made from it are those of the binary)
 	@"$(CALLBOX_BIN)" openapi | diff --unified web-admin/openapi.json - \
 		|| { echo "web-admin/openapi.json is old: make api"; exit 1; }
@@ -138,11 +138,11 @@ black-box: ## the finished binary, seen from outside (pytest); expects `make rel
 	$(call say,black-box tests of the binary (target local))
 	@cd hil-tests && ../$(PYTHON) -m pytest --target local $(PYTEST)
 
-js-test:
+js-test: ## the official Socket.IO client
 	$(call say,the official Socket.IO client against the binary)
 	@cd hil-tests && node --test --test-reporter spec js/*.test.mjs
 
-e2e:
+e2e: ## pages in Chromium
 	$(call say,two pages in Chromium call each other)
 	@cd hil-tests && node --test --test-concurrency 1 --test-reporter spec e2e/*.test.mjs
 
@@ -150,9 +150,9 @@ e2e:
 fuzz: ## fuzz one codec: make fuzz TARGET=client SECONDS=60
 	$(call say,fuzz $(TARGET) for $(SECONDS_EACH) s)
 	@mkdir -p appliance/fuzz/corpus/$(TARGET)
-	@cd appliance && RUSTC_BOOTSTRAP=1 cargo fuzz run $(TARGET) fuzz/corpus/$(TARGET) $(addprefix fuzz/,seeds/$(TARGET)) -- -max_total_time=$(SECONDS_EACH) -verbosity=0 -print_final_stats=0
+	@cd appliance && RUSTC_BOOTSTRAP=1 cargo fuzz run $(TARGET) fuzz/corpus/$(TARGET) $(patsubst appliance/%,%,$(wildcard appliance/fuzz/seeds/$(TARGET))) -- -max_total_time=$(SECONDS_EACH) -verbosity=0 -print_final_stats=0
 
-fuzz-smoke:
+fuzz-smoke: ## every fuzz target for some seconds
 	@for target in $(FUZZ_TARGETS); do $(MAKE) fuzz TARGET=$$target; done
 
 clean: ## remove what was built; the tools, the box's data and .venv stay

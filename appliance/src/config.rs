@@ -17,7 +17,7 @@ const MAX_FILE: u64 = 1024 * 1024;
 pub struct Config {
     /// The file with the command line's options put in.
     pub settings: Settings,
-    /// Threads of the runtime; none for one per core.
+    /// Threads of the runtime; 1 when not given.
     pub workers: Option<NonZeroUsize>,
 }
 

@@ -240,7 +240,7 @@ io.on("connection", (socket) => {
   user.sockets += 1;
   socket.join(user.id);
   const presence = [];
-  for (const u of users.values()) presence.push({ userId: u.id, presence: u.presence, doNotDisturb: false });
+  for (const u of users.values()) presence.push({ userId: u.id, presence: args.presence === "gathered" ? (u.told ?? "offline") : u.presence, doNotDisturb: false });
   socket.emit("session", { epoch: socket.id, resumed: false, presence, calls: [] });
   if (user.presence === "offline") setPresence(user, "online");
 

@@ -77,7 +77,7 @@ pub struct StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
-            reserve_bytes: 32 << 20,
+            reserve_bytes: 16 << 20,
             low_water_bytes: 64 << 20,
             cache_bytes: 8 << 20,
             queue: 1024,

@@ -183,10 +183,16 @@ impl Exchange {
             self.outputs.push_back(Output::Close { socket, reason: CloseReason::Replaced });
         }
         let resumed = opened.missed.is_some();
+        // Of himself he knows better than everybody does yet: they are told below, after `session`.
+        let own = self.facts(caller.user).presence();
+        let mut presence = self.presence();
+        for view in presence.iter_mut().filter(|view| view.user_id == caller.user) {
+            view.presence = own;
+        }
         let session = Session {
             epoch: format!("{:016x}", opened.epoch),
             resumed,
-            presence: self.presence(),
+            presence,
             calls: self.calls_of(caller.user, now),
         };
         self.send(caller.device, ServerEvent::Session(session), now.instant);

@@ -134,7 +134,7 @@ macro_rules! sections {
 sections! {
     /// The box itself.
     "box" => this_box: BoxSection {
-        /// Where the box keeps its keys, its database and its recordings. The directory is made at the first start.
+        /// Where the box keeps its keys and its database. The directory is made at the first start.
         data_dir: Directory = Directory("callbox-data".into());
         /// Further names under which phones reach the box, such as "phones.home.arpa" if the router knows that name.
         /// They must end in .local, .home.arpa or .localhost. The box's own names need no entry.
@@ -146,11 +146,11 @@ sections! {
         https: ListenAddr = Every(8443);
         /// The page that helps a phone to trust the box, and redirects to https (TCP).
         http: ListenAddr = Every(8080);
-        /// Sound and picture of calls that run through the box (UDP).
+        /// Sound and picture of calls that run through the box (UDP). Not built yet.
         media: ListenAddr = Every(5004);
-        /// Relay for phones that cannot reach each other (UDP and TCP).
+        /// Relay for phones that cannot reach each other (UDP and TCP). Not built yet.
         turn: ListenAddr = Every(3478);
-        /// Other boxes (UDP).
+        /// Other boxes (UDP). Not built yet.
         federation: ListenAddr = Every(8444);
     }
     /// Accounts and sign-in.
