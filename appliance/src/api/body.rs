@@ -1,5 +1,7 @@
 //! Request bodies: size, content type, JSON, and then the fields, each with its own error.
 
+use std::time::Duration;
+
 use axum::extract::{FromRequest, Request};
 use callbox_core::access::{FieldCode, FieldFault};
 use callbox_core::wire::Code;
@@ -44,13 +46,19 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJson<T> 
     }
 }
 
+/// How long a body may take. Without an end, slow bodies would hold every place for a connection.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
 async fn read(headers: &HeaderMap, body: axum::body::Body) -> Result<Vec<u8>, Problem> {
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
         return Err(Code::PayloadTooLarge.into());
     }
-    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+    let whole = tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY_BYTES).collect());
+    // What is not read by then is not read at all: the connection ends with the answer.
+    let Ok(read) = whole.await else { return Err(Code::MalformedJson.into()) };
+    match read {
         Ok(collected) => Ok(collected.to_bytes().into()),
         Err(error) if error.is::<LengthLimitError>() => Err(Code::PayloadTooLarge.into()),
         // The sender broke off or sent broken chunks.

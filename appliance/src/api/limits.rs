@@ -13,6 +13,7 @@ use callbox_core::access::Source;
 use callbox_core::id::UserId;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use http::Extensions;
 
 use super::peer::source_of;
 use super::problem::Problem;
@@ -22,6 +23,9 @@ const REMEMBERED: usize = 16_384;
 /// Signing in is worth this part of other requests: it costs a hash.
 const SIGN_IN_PART: u32 = 4;
 
+/// Where signaling sends a handshake that comes too often, to be answered like any other request that does.
+pub const SOCKET_REFUSED: &str = "/api/socket-refused";
+
 /// Allowances of addresses and users. Cheap to clone.
 #[derive(Clone)]
 pub struct Gate(Arc<Limiters>);
@@ -30,6 +34,7 @@ struct Limiters {
     sign_in: Limiter<Source>,
     address: Limiter<Source>,
     user: Limiter<UserId>,
+    socket: Limiter<Source>,
 }
 
 /// `None` is the allowance that is shared when too many senders are busy.
@@ -48,7 +53,14 @@ impl Gate {
             sign_in: Limiter::new(quota(SIGN_IN_PART)),
             address: Limiter::new(quota(1)),
             user: Limiter::new(quota(1)),
+            socket: Limiter::new(quota(1)),
         }))
+    }
+
+    /// Takes one new Socket.IO connection from the allowance of the address that a request came from.
+    #[must_use]
+    pub fn socket(&self, request: &Extensions) -> bool {
+        self.0.socket.take(source_of(request)).is_ok()
     }
 
     /// Takes one from a user's allowance.
@@ -62,6 +74,7 @@ impl Gate {
         self.0.sign_in.0.retain_recent();
         self.0.address.0.retain_recent();
         self.0.user.0.retain_recent();
+        self.0.socket.0.retain_recent();
     }
 }
 
@@ -84,6 +97,9 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 
 /// The first thing that happens to a request.
 pub(super) async fn limit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    if request.uri().path() == SOCKET_REFUSED {
+        return Problem::wait(Duration::from_secs(1)).into_response();
+    }
     let source = source_of(request.extensions());
     let limits = &gate.0;
     let sign_in = request.method() == http::Method::POST && is_sign_in(request.uri().path());

@@ -37,7 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use health::{HealthReport, HealthState, PartHealth};
-pub use limits::Gate;
+pub use limits::{Gate, SOCKET_REFUSED};
 pub use state::{AccountsArea, ApiState, BoxIdentity, CallsArea, Door, OperationsArea, Probe};
 
 use problem::Problem;

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use callbox_core::exchange::Input;
 use callbox_core::id::SocketId;
@@ -71,6 +71,7 @@ fn admit(shared: &Arc<Shared>, socket: &Socket, auth: Option<SocketAuth>) -> Res
         resume,
         lane: Arc::new(Lane::new(shared.mailbox.clone())),
         shared: Arc::clone(shared),
+        leaving: AtomicBool::new(false),
     });
     socket.on_fallback(Inbound(Arc::clone(&peer)));
     socket.on_disconnect({

@@ -1,6 +1,7 @@
 //! What a client says: text to [`ClientEvent`], and an ack for whatever goes wrong on the way.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use callbox_core::exchange::Caller;
 use callbox_core::id::SocketId;
@@ -13,6 +14,7 @@ use socketioxide::socket::Socket;
 use super::Shared;
 use super::ack::AckBody;
 use super::lane::{Lane, LaneFull};
+use super::outbound::say_goodbye;
 use crate::mailbox::{Message, Replier};
 
 /// One connected client.
@@ -22,6 +24,8 @@ pub(super) struct Peer {
     pub(super) resume: Option<Resume>,
     pub(super) lane: Arc<Lane>,
     pub(super) shared: Arc<Shared>,
+    /// The socket is being closed because an ack was lost. An atomic: set once, from whichever task finds out.
+    pub(super) leaving: AtomicBool,
 }
 
 /// The one handler of all events of a socket. It holds no socket, or the socket would hold itself.
@@ -38,10 +42,10 @@ impl MessageHandler<LocalAdapter, ByText> for Inbound {
         let peer = &self.0;
         peer.shared.events.increment(1);
         match peer.read(&value) {
-            Ok(event) => peer.forward(event, ack_id.map(|_| ack)),
+            Ok(event) => peer.forward(event, ack_id.map(|_| (ack, socket))),
             Err(reject) => {
                 peer.shared.refused.increment(1);
-                send(ack, &AckBody::refusal(&reject));
+                peer.send((ack, socket), &AckBody::refusal(&reject));
             }
         }
     }
@@ -60,10 +64,11 @@ impl Peer {
         }
     }
 
-    fn forward(&self, event: ClientEvent, ack: Option<AckSender>) {
+    fn forward(self: &Arc<Self>, event: ClientEvent, ack: Option<(AckSender, Arc<Socket>)>) {
+        let peer = Arc::clone(self);
         let replier = Replier::new(move |answer| {
             if let Some(ack) = ack {
-                send(ack, &AckBody::new(&answer));
+                peer.send(ack, &AckBody::new(&answer));
             }
         });
         let message = self.shared.mailbox.client(self.socket, event, replier);
@@ -74,9 +79,13 @@ impl Peer {
             replier.answer(Err(Code::Busy.into()));
         }
     }
-}
 
-fn send(ack: AckSender, body: &AckBody<'_>) {
-    // A socket that is gone needs no ack. One whose queue is full is closed at the next event or ping.
-    drop(ack.send(body));
+    /// An ack that finds the queue full ends the socket: the client does not read, and one that lost an ack would
+    /// wait for it. It resumes.
+    fn send(&self, (ack, socket): (AckSender, Arc<Socket>), body: &AckBody<'_>) {
+        let lost = ack.send(body).is_err();
+        if lost && socket.connected() && !self.leaving.swap(true, Ordering::Relaxed) {
+            tokio::spawn(say_goodbye(move || Arc::clone(&socket).disconnect()));
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Engine.IO keeps the head of a connection's first request as long as the connection lives. Cookies, user agents
 //! and `Authorization` would stay in memory with every idle phone, so they are taken off first.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::{
@@ -19,24 +20,39 @@ const KEPT: [HeaderName; 6] =
 
 /// Puts Socket.IO around the inner service.
 #[derive(Clone)]
-pub struct LeanRequestLayer(SocketIoLayer);
+pub struct LeanRequestLayer {
+    socket_io: SocketIoLayer,
+    door: Door,
+}
+
+/// Who may open another transport, and where the others are sent.
+#[derive(Clone)]
+pub struct Door {
+    /// Asked once for every new Engine.IO session, with what the listener knows of the connection.
+    pub admits: Arc<dyn Fn(&http::Extensions) -> bool + Send + Sync>,
+    /// A path of the inner service that answers 429.
+    pub refused: &'static str,
+}
 
 impl LeanRequestLayer {
-    pub(super) const fn new(layer: SocketIoLayer) -> Self {
-        Self(layer)
+    pub(super) const fn new(socket_io: SocketIoLayer, door: Door) -> Self {
+        Self { socket_io, door }
     }
 }
 
 impl<S: Clone> Layer<S> for LeanRequestLayer {
     type Service = LeanRequest<SocketIoService<S>>;
     fn layer(&self, inner: S) -> Self::Service {
-        LeanRequest(self.0.layer(inner))
+        LeanRequest { inner: self.socket_io.layer(inner), door: self.door.clone() }
     }
 }
 
 /// Takes the headers off that Socket.IO does not need, only on its own path.
 #[derive(Clone)]
-pub struct LeanRequest<S>(S);
+pub struct LeanRequest<S> {
+    inner: S,
+    door: Door,
+}
 
 impl<S: Service<Request<B>>, B> Service<Request<B>> for LeanRequest<S> {
     type Response = S::Response;
@@ -44,15 +60,20 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for LeanRequest<S> {
     type Future = S::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<B>) -> S::Future {
         if request.uri().path().starts_with(PATH) {
             let all = std::mem::take(request.headers_mut());
             *request.headers_mut() = lean(all);
+            // A session costs memory before anybody has signed in.
+            let is_new = !request.uri().query().unwrap_or_default().contains("sid=");
+            if is_new && !(self.door.admits)(request.extensions()) {
+                *request.uri_mut() = http::Uri::from_static(self.door.refused);
+            }
         }
-        self.0.call(request)
+        self.inner.call(request)
     }
 }
 

@@ -36,7 +36,7 @@ use socketioxide::{ParserConfig, SocketIo};
 
 use crate::mailbox::Mailbox;
 
-pub use lean_request::{LeanRequest, LeanRequestLayer};
+pub use lean_request::{Door, LeanRequest, LeanRequestLayer};
 pub use pace::Pace;
 
 /// Checks an access token. Called on the runtime's threads: it may read the store's memory, but must not wait.
@@ -114,6 +114,7 @@ pub fn layer(
     mailbox: Mailbox,
     authenticate: Arc<Authenticate>,
     limits: Limits,
+    door: Door,
 ) -> (LeanRequestLayer, Sockets) {
     let shared = Arc::new(Shared {
         mailbox,
@@ -148,5 +149,5 @@ pub fn layer(
         move |socket: SocketRef| gate::welcome(Arc::clone(&shared), socket)
     };
     io.ns("/", welcome.with(gate::check(shared)));
-    (LeanRequestLayer::new(layer), Sockets(io))
+    (LeanRequestLayer::new(layer, door), Sockets(io))
 }

@@ -61,21 +61,17 @@ impl Line for SocketLine {
     fn close(&self, _why: Closing) {
         if let Err(SocketError::InternalChannelFull) = self.socket.clone().disconnect() {
             let socket = self.socket.clone();
-            tokio::spawn(say_goodbye(socket));
+            tokio::spawn(say_goodbye(move || socket.clone().disconnect()));
         }
     }
 }
 
 /// The packet that says goodbye needs room in the queue. A client that reads again gets it; one that does not
 /// fails its next ping.
-async fn say_goodbye(socket: SocketRef) {
+pub(super) async fn say_goodbye(disconnect: impl Fn() -> Result<(), SocketError> + Send) {
     for _ in 0..GOODBYES {
-        tokio::time::sleep(GOODBYE_EVERY).await;
-        if !socket.connected() {
-            return;
-        }
-        match socket.clone().disconnect() {
-            Err(SocketError::InternalChannelFull) => {}
+        match disconnect() {
+            Err(SocketError::InternalChannelFull) => tokio::time::sleep(GOODBYE_EVERY).await,
             Ok(()) | Err(SocketError::Closed) => return,
         }
     }

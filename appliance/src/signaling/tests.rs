@@ -55,7 +55,8 @@ impl Server {
             "gone" => Err(Code::SessionRevoked),
             _ => Err(Code::Unauthorized),
         });
-        let (layer, sockets) = layer(mailbox, authenticate, limits);
+        let (layer, sockets) =
+            layer(mailbox, authenticate, limits, Door { admits: Arc::new(|_| true), refused: "/" });
         let rest = axum::Router::new().route("/rest", axum::routing::get(async || "rest"));
         let service = layer.layer(rest);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -136,6 +136,8 @@ impl Operation for Rotate {
             login
         } else {
             let stolen = [(self.session, login)];
+            // Whoever had the token may have made himself a way back in.
+            drop_enrolments(tables.change()?, login.user)?;
             end_sessions(tables, &stolen, EndedSession::RefreshReuse, Actor::Box, self.at, changes)?;
             return Ok(Err(RotateError::Reused));
         };
