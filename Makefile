@@ -110,9 +110,10 @@ unit: ## Rust tests of all crates, layering included
 		cargo test --quiet --locked --workspace; \
 	fi
 
+# It is read by those who change the code, private items included, so links to those are no mistake.
 doc: ## build the Rust documentation without a warning
 	$(call say,Rust documentation without a warning)
-	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --workspace --no-deps --document-private-items
+	@RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --quiet --locked --workspace --no-deps --document-private-items
 
 web-test: ## types, tests and size budget of the web pages
 	$(call say,types of the web pages)

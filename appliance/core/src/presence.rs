@@ -125,6 +125,13 @@ impl Board {
         None
     }
 
+    /// What everybody was told of a user last. Snapshots show this and not the newest: a change that is taken back
+    /// before its turn is never told, so whoever saw it would keep it.
+    #[must_use]
+    pub fn told(&self, user: UserId, do_not_disturb: bool) -> PresenceView {
+        view(user, self.told.get(&user).copied().unwrap_or((Presence::Offline, do_not_disturb)))
+    }
+
     /// Forgets a user who is gone; the others are told that he is offline.
     pub fn forget(&mut self, user: UserId) {
         self.told.remove(&user);
@@ -204,6 +211,7 @@ mod tests {
         assert!(board.changed(user(3), Presence::Online, false, audience, now).is_none());
         assert!(board.changed(user(2), Presence::Online, false, audience, now).is_none());
         assert!(board.changed(user(2), Presence::Busy, false, audience, now).is_none());
+        assert_eq!(board.told(user(2), false).presence, Presence::Offline, "a snapshot shows what was told");
         // back to what was told: nothing to tell
         assert!(board.changed(user(1), Presence::Busy, false, audience, now).is_none());
         assert!(board.changed(user(1), Presence::Online, false, audience, now).is_none());

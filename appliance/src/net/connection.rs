@@ -153,14 +153,14 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn new(permit: OwnedSemaphorePermit, listener: &'static str) -> Self {
-        metrics::gauge!("appliance_net_connections", "listener" => listener).increment(1);
+        metrics::gauge!("callbox_net_connections", "listener" => listener).increment(1);
         Self { _permit: permit, listener }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        metrics::gauge!("appliance_net_connections", "listener" => self.listener).decrement(1);
+        metrics::gauge!("callbox_net_connections", "listener" => self.listener).decrement(1);
     }
 }
 
@@ -334,7 +334,7 @@ pub(super) async fn serve<T, S, B>(
                     return;
                 }
                 Some(why) => {
-                    metrics::counter!("appliance_net_dropped_peers_total").increment(1);
+                    metrics::counter!("callbox_net_dropped_peers_total").increment(1);
                     tracing::debug!(?why, "dropped a slow peer");
                     return;
                 }

@@ -82,11 +82,11 @@ pub async fn serve_https<S, B>(
                     connection::serve(stream, protocol, ends, service, slot, limits, stop).await;
                 }
                 Ok(Err(error)) => {
-                    metrics::counter!("appliance_net_failed_handshakes_total").increment(1);
+                    metrics::counter!("callbox_net_failed_handshakes_total").increment(1);
                     tracing::debug!(%error, "a TLS handshake failed");
                 }
                 Err(_) => {
-                    metrics::counter!("appliance_net_dropped_peers_total").increment(1);
+                    metrics::counter!("callbox_net_dropped_peers_total").increment(1);
                     tracing::debug!("dropped a peer that did not finish its TLS handshake");
                 }
             }
@@ -153,7 +153,7 @@ async fn accept_loop<F>(
             }
         };
         let Ok(permit) = Arc::clone(&places).try_acquire_owned() else {
-            metrics::counter!("appliance_net_refused_connections_total", "listener" => name).increment(1);
+            metrics::counter!("callbox_net_refused_connections_total", "listener" => name).increment(1);
             continue;
         };
         // A socket whose own address is already gone is gone.

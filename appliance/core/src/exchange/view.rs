@@ -27,15 +27,10 @@ impl Exchange {
         live.map(|(id, side, call)| self.view(id, call, Some(side), now)).collect()
     }
 
-    /// Everybody's presence.
+    /// Everybody's presence as it was told; a change that waits its turn follows as an event.
     #[must_use]
     pub fn presence(&self) -> Vec<PresenceView> {
-        let view = |(user, entry): (&UserId, &super::DirectoryEntry)| PresenceView {
-            user_id: *user,
-            presence: self.facts(*user).presence(),
-            do_not_disturb: entry.do_not_disturb,
-        };
-        self.directory.iter().map(view).collect()
+        self.directory.values().map(|entry| self.board.told(entry.user, entry.do_not_disturb)).collect()
     }
 
     /// How busy the exchange is.
