@@ -146,6 +146,7 @@ def test_a_leg_whose_socket_stays_away_fails_after_thirty_seconds(pair):
     through = caller.expect("call-state", callId=call_id, state="Reconnecting", within=THIRTY_SECONDS)
     error = caller.expect("call-state", callId=call_id, state="Error")
     assert through["seq"] < error["seq"] and error["error"] == "NetworkError"
+    caller.expect("call-ended", callId=call_id, reason="error")
     assert caller.record(call_id)["outcome"] == "answered"
 
 
@@ -154,6 +155,8 @@ def test_no_offer_within_ten_seconds_is_an_error(pair):
     call_id = caller.initiate(callee)["callId"]
     error = caller.expect("call-state", callId=call_id, state="Error", within=TEN_SECONDS)
     assert error["error"] == "ServerError"
+    # The state is told at once, the end when it is stored.
+    caller.expect("call-ended", callId=call_id, reason="error")
     assert outcomes(caller, callee, call_id) == ("failed", "missed", "error")
 
 

@@ -15,6 +15,9 @@ use crate::wire::{AppState, Resume, ServerEvent};
 
 /// Events kept for a client that comes back.
 pub const KEEP_EVENTS: usize = 256;
+/// Bytes of descriptions and candidates that they may hold together: many calls' worth of real ones, and a bound for
+/// somebody who sends the largest again and again to a phone that is away.
+pub const KEEP_BYTES: usize = 1024 * 1024;
 /// How long they are kept.
 pub const KEEP_TIME: Duration = Duration::from_secs(60);
 
@@ -34,6 +37,8 @@ struct Stream {
     epoch: u64,
     next_seq: u64,
     sent: VecDeque<Sent>,
+    /// Of `sent`, as [`ServerEvent::bulk`] counts.
+    bytes: usize,
     /// The newest `seq` that was to be kept and no longer is.
     forgotten: u64,
 }
@@ -227,7 +232,7 @@ impl Registrar {
 
 impl Stream {
     const fn new(epoch: u64) -> Self {
-        Self { epoch, next_seq: 1, sent: VecDeque::new(), forgotten: 0 }
+        Self { epoch, next_seq: 1, sent: VecDeque::new(), bytes: 0, forgotten: 0 }
     }
 
     fn push(&mut self, event: &Arc<ServerEvent>, now: Instant) -> u64 {
@@ -239,6 +244,10 @@ impl Stream {
                 self.forget_first();
             }
             self.sent.push_back(Sent { seq, at: now, event: Arc::clone(event) });
+            self.bytes += event.bulk();
+            while self.bytes > KEEP_BYTES {
+                self.forget_first();
+            }
         }
         seq
     }
@@ -252,6 +261,7 @@ impl Stream {
     fn forget_first(&mut self) {
         if let Some(sent) = self.sent.pop_front() {
             self.forgotten = sent.seq;
+            self.bytes -= sent.event.bulk();
         }
     }
 
@@ -264,6 +274,7 @@ impl Stream {
             return None;
         }
         let sent = std::mem::take(&mut self.sent);
+        self.bytes = 0;
         Some(sent.into_iter().filter(|sent| sent.seq > resume.seq).map(|sent| sent.event).collect())
     }
 }
@@ -355,6 +366,29 @@ mod tests {
         assert_eq!(registrar.push(who.device, &event(2), at(0)), Some((SocketId(1), 258)));
         let opened = registrar.open(SocketId(2), who, Some(&resume(7, 0)), 8, at(1));
         assert_eq!(opened.missed, Some(vec![event(1), event(2)]));
+    }
+
+    #[test]
+    fn large_events_are_kept_up_to_a_number_of_bytes() {
+        let mut registrar = Registrar::default();
+        let who = owner(10);
+        let _ = registrar.open(SocketId(1), who, None, 7, at(0));
+        let large = Arc::new(ServerEvent::Renegotiate(crate::wire::RenegotiateRelay {
+            call_id: CallId::from_random([1; 16]),
+            from_user_id: who.user,
+            description: crate::wire::Description {
+                kind: crate::wire::SdpType::Offer,
+                sdp: "x".repeat(KEEP_BYTES / 4),
+            },
+        }));
+        for _ in 0..9 {
+            let _ = registrar.push(who.device, &large, at(0));
+        }
+        assert_eq!(registrar.devices[&who.device].stream.sent.len(), 4);
+        let opened = registrar.open(SocketId(2), who, Some(&resume(7, 5)), 8, at(1));
+        assert_eq!(opened.missed.map(|missed| missed.len()), Some(4), "the newest four are there");
+        let _ = registrar.push(who.device, &large, at(1));
+        assert_eq!(registrar.devices[&who.device].stream.bytes, KEEP_BYTES / 4);
     }
 
     #[test]

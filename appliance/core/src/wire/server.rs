@@ -292,6 +292,28 @@ impl ServerEvent {
         }
     }
 
+    /// Bytes of the one part that a client decides the size of.
+    #[must_use]
+    pub fn bulk(&self) -> usize {
+        match self {
+            Self::CallAccepted(event) => event.answer.sdp.len(),
+            Self::IceCandidate(event) => event.candidate.as_ref().map_or(0, |found| found.candidate.len()),
+            Self::IncomingCall(event) => event.offer.sdp.len(),
+            Self::Renegotiate(event) => event.description.sdp.len(),
+            Self::CallEnded(_)
+            | Self::CallRejected(_)
+            | Self::CallState(_)
+            | Self::Closing(_)
+            | Self::MediaState(_)
+            | Self::Presence(_)
+            | Self::Quality(_)
+            | Self::RecordingRequest(_)
+            | Self::RecordingState(_)
+            | Self::Session(_)
+            | Self::UserComingOnline(_) => 0,
+        }
+    }
+
     /// The call it is about, if it is about one.
     #[must_use]
     pub const fn call(&self) -> Option<CallId> {
