@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::Layer;
 
-use crate::api::{Gate, SOCKET_REFUSED};
+use crate::api::Gate;
 use crate::driver::{Driver, Journal, NotTaken};
 use crate::mailbox::Mailbox;
 use crate::metrics::Exposition;
@@ -36,7 +36,7 @@ use crate::net::listener::{ConnectionLimits, serve_https};
 use crate::net::plain::PlainSite;
 use crate::net::upkeep::{self, Upkeep, tls_dir};
 use crate::net::{bind, identity, tls};
-use crate::signaling::{self, Door, Limits, Pace, Sockets};
+use crate::signaling::{self, Sockets};
 use crate::store::{Errand, Opened, Store, StoreOptions};
 use crate::supervisor::{EXCHANGE, Fallen, Parts, Supervisor};
 use crate::systemd;
@@ -137,9 +137,7 @@ pub async fn start(settings: &Settings, exposition: Exposition) -> anyhow::Resul
         let caller = authenticator.authenticate(token)?;
         Ok(parts::caller(&caller))
     });
-    let door = Door { admits: Arc::new(move |request| handshakes.socket(request)), refused: SOCKET_REFUSED };
-    let pace = Pace { per_second: settings.limits.events_per_second.0, burst: settings.limits.event_burst.0 };
-    let limits = Limits { pace, ..Limits::default() };
+    let (limits, door) = parts::socket_limits(&settings.limits, handshakes);
     let (socket_io, sockets) = signaling::layer(mailbox.clone(), authenticate, limits, door);
     let service = socket_io.layer(router);
 

@@ -6,20 +6,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use callbox_core::access::{AuthzContext, SetupCode};
 use callbox_core::exchange::Caller;
-use callbox_core::settings::Settings;
+use callbox_core::settings::{LimitsSection, Settings};
 use tokio::sync::watch;
 
 use super::setup_code;
 use crate::accounts::{self, Authenticator, Clock, Passwords, TokenDesk};
 use crate::api::{
     self, AccountsArea, ApiState, BoxIdentity, CallsArea, Door, Gate, HealthReport, HealthState,
-    OperationsArea, PartHealth, Probe,
+    OperationsArea, PartHealth, Probe, SOCKET_REFUSED,
 };
 use crate::mailbox::Mailbox;
 use crate::metrics::Exposition;
 use crate::net::clock::Clock as LastingClock;
 use crate::net::identity::{Identity, TokenKeys};
 use crate::net::served::Served;
+use crate::signaling::{Door as SocketDoor, Limits, Pace};
 use crate::store::{Store, StoreStatus};
 use crate::supervisor::{self, Condition, Health, Overall};
 
@@ -88,6 +89,13 @@ pub(super) fn tidy(exposition: Exposition, gate: Gate) -> impl Fn() + Send + Syn
             gate.prune();
         }
     }
+}
+
+/// How fast phones may speak, and how often an address may open a Socket.IO connection.
+pub(super) fn socket_limits(limits: &LimitsSection, handshakes: Gate) -> (Limits, SocketDoor) {
+    let pace = Pace { per_second: limits.events_per_second.0, burst: limits.event_burst.0 };
+    let admits = Arc::new(move |request: &http::Extensions| handshakes.socket(request));
+    (Limits { pace, ..Limits::default() }, SocketDoor { admits, refused: SOCKET_REFUSED })
 }
 
 /// Everything that REST is made of.
